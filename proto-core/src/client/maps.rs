@@ -1,0 +1,126 @@
+//! New maps: what they move, hold, release and end.
+
+use super::Client;
+use crate::cluster::Step;
+use crate::ids::CallKey;
+use crate::output::Event;
+use crate::session::op::Owner;
+use crate::session::{Member, Moves};
+use alloc::collections::BTreeSet;
+use linger_wire::msg::MapMessage;
+use linger_wire::osdmap::map_flags;
+
+impl Client {
+    /// Takes in all maps of a message, one epoch after the other.
+    pub(super) fn on_map(&mut self, message: &MapMessage) {
+        let mut moves = Moves::default();
+        let before = self.holder.epoch();
+        let mut blocklist = self.holder.get().is_none();
+        while let Some(step) = self.holder.step(message) {
+            match step {
+                Step::Applied(change) | Step::Skipped(change) if self.holder.get().is_none() => drop(change),
+                Step::Applied(change) => {
+                    blocklist |= change.blocklist;
+                    self.refresh(&change, &mut moves);
+                }
+                Step::Skipped(change) => {
+                    blocklist |= change.blocklist;
+                    self.refresh(&change, &mut moves);
+                    // In an epoch that nobody saw any group may have had another primary.
+                    moves.moved = self.sessions.targets.all();
+                }
+                Step::Missing(epoch) => {
+                    self.mon.want_map(epoch, &mut self.cx);
+                    break;
+                }
+                Step::Bad(epoch, error) => {
+                    self.cx.event(Event::MapFault { epoch, error });
+                    if self.holder.needs_full() && message.fulls.is_empty() {
+                        self.mon.want_map(0, &mut self.cx);
+                    }
+                    break;
+                }
+            }
+        }
+        if self.holder.epoch() != before {
+            self.mon.got_map(self.holder.epoch());
+            self.after_maps(moves, blocklist);
+            self.tell_connected();
+        }
+    }
+
+    fn refresh(&mut self, change: &linger_wire::osdmap::MapChange, moves: &mut Moves) {
+        if let Some(map) = self.holder.get() {
+            self.sessions.targets.refresh(map, change, moves);
+        }
+    }
+
+    fn after_maps(&mut self, mut moves: Moves, blocklist: bool) {
+        let Some(map) = self.holder.get() else { return };
+        if blocklist {
+            let listed = self.cx.pool.own_addrs().any(|addr| map.blocklist.contains(&addr));
+            if listed {
+                self.on_blocklisted();
+            } else {
+                self.blocklisted = false;
+            }
+        }
+        let Some(map) = self.holder.get() else { return };
+        self.sessions.release_held();
+        for osd in self.sessions.outdated(map) {
+            moves.moved.extend(self.sessions.targets.lingers_of(osd));
+            self.sessions.replace(osd, map, &mut self.cx);
+        }
+        let held = map_flags::PAUSERD | map_flags::PAUSEWR | map_flags::FULL;
+        // Without a subscription maps are asked for while something waits for one.
+        if map.flags & held != 0 || self.sessions.targets.is_used(-1) {
+            self.mon.want_map(map.epoch.saturating_add(1), &mut self.cx);
+        }
+        let lost = self.move_members(moves);
+        self.on_lost(lost);
+        self.place_waiting();
+    }
+
+    /// Sends moved members anew, requests before lingers. Returns those whose pool is gone.
+    fn move_members(&mut self, moves: Moves) -> BTreeSet<Member> {
+        let Moves { moved, mut lost } = moves;
+        self.with_cluster(|watches, notifies, _, cl, cx| {
+            for member in moved {
+                let placed = match member {
+                    Member::Op(tid) => cl.sessions.move_op(tid, cl.map),
+                    Member::Watch(key) => watches.moved(key, cl, cx),
+                    Member::Notify(key) => notifies.moved(key, cl),
+                };
+                if !placed {
+                    lost.insert(member);
+                }
+            }
+        });
+        lost
+    }
+
+    /// What lost its pool waits until it is certain that the pool is gone, not just new.
+    fn on_lost(&mut self, lost: BTreeSet<Member>) {
+        for member in lost {
+            match member {
+                Member::Watch(key) => self.unplace_watch(key),
+                Member::Notify(key) => self.unplace_notify(key),
+                Member::Op(tid) => {
+                    let Some(op) = self.sessions.cancel(tid) else { continue };
+                    match op.owner {
+                        Owner::Call(key) => self.unplace_call(key, &op.object),
+                        Owner::Watch(key, _) => {
+                            self.with_cluster(|watches, _, _, cl, cx| watches.pool_gone(key, cl, cx));
+                        }
+                        Owner::Notify(_) | Owner::Ack { .. } | Owner::Nobody => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// A call waits for its pool.
+    fn unplace_call(&mut self, key: CallKey, object: &crate::object::Object) {
+        self.unplaced.add(super::unplaced::Waiting::Call(key), object.to_ref());
+    }
+}

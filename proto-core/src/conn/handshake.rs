@@ -1,0 +1,252 @@
+//! From the first byte to a session: banner, HELLO, login, signatures, idents.
+//!
+//! Facts: `msg/async/ProtocolV2.cc`, `msg/async/frames_v2.h`.
+
+use super::stage::Stage;
+use super::{ConnEvent, Connection, Dial, Peer};
+use crate::auth::{self, MonHandshake, ServiceHandshake};
+use crate::error::ConnFault;
+use crate::{FEATURES, REQUIRED, Rng, Timestamp};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use bytes::{Buf, BytesMut};
+use core::net::SocketAddr;
+use linger_wire::cephx::{CryptoKey, signature, verify_signature};
+use linger_wire::frame::{
+    AuthBadMethod, AuthDone, AuthMethod, AuthRequest, Banner, Chunks, ClientIdent, ConMode, Control, Hello,
+    IDENT_LOSSY, ServerIdent, emit_control,
+};
+use linger_wire::{AddrType, AddrVec, Encode, EntityAddr, EntityType};
+
+/// How this end logs in.
+pub(crate) enum Login {
+    Mon(MonHandshake),
+    Service(ServiceHandshake),
+}
+
+/// Repeated idents and compression requests that one handshake may have.
+const EXTRA_MAX: u32 = 8;
+
+/// What is needed only until the session is there.
+pub(super) struct Handshake {
+    login: Login,
+    target: EntityAddr,
+    global_id: Option<u64>,
+    nonce: u32,
+    /// What this end sent up to its last login frame: the peer signs it.
+    sent: BytesMut,
+    session_key: Option<CryptoKey>,
+    transcript_max: usize,
+    /// Answers given between the signatures and the end: a peer gets a few.
+    extra: u32,
+}
+
+impl Handshake {
+    pub(super) fn new(dial: Dial, nonce: u32, transcript_max: usize) -> Self {
+        Self {
+            login: dial.login,
+            target: dial.target,
+            global_id: dial.global_id,
+            nonce,
+            sent: BytesMut::new(),
+            session_key: None,
+            transcript_max,
+            extra: 0,
+        }
+    }
+
+    /// Counts an answer that a peer may ask for more than once, within reason.
+    fn count_extra(&mut self) -> Result<(), ConnFault> {
+        self.extra += 1;
+        if self.extra > EXTRA_MAX { Err(ConnFault::Unexpected("repetition")) } else { Ok(()) }
+    }
+
+    pub(super) fn begin(&mut self, conn: &mut Connection) {
+        conn.inbox.start_transcript(self.transcript_max);
+        Banner::OURS.encode(&mut self.sent);
+        Banner::OURS.encode(conn.outbox.tail());
+    }
+
+    /// Sends a frame that is part of the transcript.
+    fn send(&mut self, conn: &mut Connection, control: &Control) {
+        let mut frame = Chunks::new();
+        emit_control(control, &mut frame);
+        while frame.has_remaining() {
+            let chunk = frame.chunk();
+            self.sent.extend_from_slice(chunk);
+            conn.outbox.tail().extend_from_slice(chunk);
+            let len = chunk.len();
+            frame.advance(len);
+        }
+    }
+
+    fn on_hello(&mut self, conn: &mut Connection, hello: &Hello) -> Result<(), ConnFault> {
+        let expected = conn.peer.entity_type();
+        if hello.entity_type != expected {
+            return Err(ConnFault::WrongPeer { found: hello.entity_type, expected });
+        }
+        let Some(ip) = hello.peer_addr.ip() else {
+            return Err(ConnFault::Unexpected("blank address in HELLO"));
+        };
+        let sock = Some(SocketAddr::new(ip, 0));
+        conn.own_addr = Some(EntityAddr { kind: AddrType::ANY, nonce: self.nonce, sock });
+        let request = match &mut self.login {
+            Login::Mon(login) => login.start(),
+            Login::Service(login) => login.start(),
+        };
+        self.send(conn, &Control::AuthRequest(auth_frame(request)));
+        conn.stage = Stage::Auth;
+        Ok(())
+    }
+
+    fn on_more(&mut self, conn: &mut Connection, blob: &[u8], rng: &mut Rng) -> Result<(), ConnFault> {
+        let answer = match &mut self.login {
+            Login::Mon(login) => login.more(blob, rng),
+            Login::Service(login) => login.more(blob, rng),
+        };
+        self.send(conn, &Control::AuthRequestMore(answer.map_err(ConnFault::Auth)?));
+        Ok(())
+    }
+
+    fn on_bad_method(&mut self, conn: &mut Connection, refusal: &AuthBadMethod) -> Result<(), ConnFault> {
+        let methods: Vec<u32> = refusal.allowed_methods.iter().map(|method| method.0).collect();
+        let modes: Vec<u32> = refusal.allowed_modes.iter().map(|mode| mode.0).collect();
+        let next = match &mut self.login {
+            Login::Mon(login) => login.bad_method(refusal.method.0, refusal.result, &methods, &modes),
+            Login::Service(login) => Err(login.bad_method(refusal.result, &methods, &modes)),
+        };
+        self.send(conn, &Control::AuthRequest(auth_frame(next.map_err(ConnFault::Auth)?)));
+        Ok(())
+    }
+
+    fn on_done(
+        &mut self,
+        conn: &mut Connection,
+        now: Timestamp,
+        done: &AuthDone,
+    ) -> Result<Option<ConnEvent>, ConnFault> {
+        let event = match &mut self.login {
+            Login::Mon(login) => {
+                let login = login
+                    .done(now, done.global_id, done.con_mode.0, &done.payload)
+                    .map_err(ConnFault::Auth)?;
+                self.session_key.clone_from(&login.session_key);
+                self.global_id = Some(login.global_id);
+                Some(ConnEvent::LoggedIn(Box::new(login)))
+            }
+            Login::Service(login) => {
+                self.session_key =
+                    login.done(done.con_mode.0, &done.payload).map_err(ConnFault::Auth)?.session_key;
+                None
+            }
+        };
+        let heard = conn.inbox.take_transcript();
+        emit_control(&Control::AuthSignature(signature(self.session_key.as_ref(), &heard)), &mut conn.outbox);
+        conn.stage = Stage::Signature;
+        Ok(event)
+    }
+
+    fn on_signature(&mut self, conn: &mut Connection, received: &[u8; 32]) -> Result<(), ConnFault> {
+        if !verify_signature(self.session_key.as_ref(), &self.sent, received) {
+            return Err(ConnFault::BadSignature);
+        }
+        conn.stage = Stage::Ident;
+        self.send_ident(conn);
+        Ok(())
+    }
+
+    fn send_ident(&self, conn: &mut Connection) {
+        let gid = match (conn.peer, self.global_id) {
+            (Peer::Osd(_), Some(id)) => id.cast_signed(),
+            _ => -1,
+        };
+        let ident = ClientIdent {
+            addrs: AddrVec(conn.own_addr.into_iter().collect()),
+            target: self.target,
+            gid,
+            global_seq: conn.global_seq,
+            supported: FEATURES,
+            required: REQUIRED,
+            flags: IDENT_LOSSY,
+            cookie: 0,
+        };
+        emit_control(&Control::ClientIdent(ident), &mut conn.outbox);
+    }
+}
+
+fn auth_frame(request: auth::AuthRequest) -> AuthRequest {
+    AuthRequest {
+        method: AuthMethod(request.method),
+        preferred_modes: request.modes.into_iter().map(ConMode).collect(),
+        payload: request.blob,
+    }
+}
+
+impl Connection {
+    /// Runs a step of the handshake, which borrows both it and the connection.
+    pub(super) fn handshake_step<T>(
+        &mut self,
+        step: impl FnOnce(&mut Handshake, &mut Self) -> T,
+    ) -> Option<T> {
+        let mut handshake = self.handshake.take()?;
+        let result = step(&mut handshake, self);
+        if self.stage != Stage::Ready {
+            self.handshake = Some(handshake);
+        }
+        Some(result)
+    }
+
+    pub(super) fn on_banner(&mut self, banner: &Banner) -> Result<Option<ConnEvent>, ConnFault> {
+        Banner::OURS.accept(banner).map_err(ConnFault::Frame)?;
+        self.stage = Stage::Hello;
+        self.handshake_step(|handshake, conn| {
+            let hello = Hello { entity_type: EntityType::CLIENT, peer_addr: handshake.target };
+            handshake.send(conn, &Control::Hello(hello));
+        });
+        Ok(None)
+    }
+
+    /// Handles a frame that its stage admits.
+    pub(super) fn on_handshake(
+        &mut self,
+        now: Timestamp,
+        control: Control,
+        rng: &mut Rng,
+    ) -> Result<Option<ConnEvent>, ConnFault> {
+        let step = move |handshake: &mut Handshake, conn: &mut Self| match control {
+            Control::Hello(hello) => handshake.on_hello(conn, &hello).map(|()| None),
+            Control::AuthReplyMore(blob) => handshake.on_more(conn, &blob, rng).map(|()| None),
+            Control::AuthBadMethod(refusal) => handshake.on_bad_method(conn, &refusal).map(|()| None),
+            Control::AuthDone(done) => handshake.on_done(conn, now, &done),
+            Control::AuthSignature(signature) => handshake.on_signature(conn, &signature).map(|()| None),
+            Control::CompressionRequest { .. } => {
+                handshake.count_extra()?;
+                emit_control(&Control::CompressionDone { on: false, method: 0 }, &mut conn.outbox);
+                Ok(None)
+            }
+            Control::SessionRetryGlobal { global_seq } => {
+                handshake.count_extra()?;
+                conn.global_seq = conn.global_seq.max(global_seq.saturating_add(1));
+                handshake.send_ident(conn);
+                Ok(None)
+            }
+            Control::IdentMissingFeatures(mask) => Err(ConnFault::ClientLacks(mask)),
+            Control::ServerIdent(ident) => conn.on_server_ident(&ident).map(Some),
+            other => Err(ConnFault::Unexpected(other.tag().name())),
+        };
+        self.handshake_step(step).unwrap_or(Ok(None))
+    }
+
+    fn on_server_ident(&mut self, ident: &ServerIdent) -> Result<ConnEvent, ConnFault> {
+        let missing = REQUIRED.missing_in(ident.supported);
+        if missing.0 != 0 {
+            return Err(ConnFault::PeerLacks(missing));
+        }
+        let missing = ident.required.missing_in(FEATURES);
+        if missing.0 != 0 {
+            return Err(ConnFault::ClientLacks(missing));
+        }
+        self.enter_session(ident.supported);
+        Ok(ConnEvent::Ready)
+    }
+}

@@ -1,0 +1,340 @@
+//! The session with a monitor: finding one, logging in, subscriptions, versions, tickets.
+//!
+//! ```text
+//!            a round's deadline: the next addresses
+//!           ┌──┐
+//!  start ─▶ Hunting ──first login wins──▶ Joining ──idents──▶ Active
+//!              ▲                             │ fault            │ fault
+//!              └─────────────────────────────┴──────────────────┘
+//! ```
+//!
+//! A client keeps its global id from session to session by presenting its ticket. If the monitors
+//! give it another one all the same, the OSDs do not know it as the watcher any more: that is news.
+//!
+//! Facts: `mon/MonClient.cc`.
+
+mod candidates;
+mod questions;
+
+use crate::Timestamp;
+use crate::auth::{AuthError, MonHandshake, MonLogin, TicketStore};
+use crate::config::Config;
+use crate::conn::{Dial, Login, Peer};
+use crate::context::Context;
+use crate::error::ConnFault;
+use crate::ids::{ConnKey, ResolveKey};
+use crate::output::Event;
+use crate::retry::redial_wait;
+use crate::timers::{Slot, TimerKey};
+use alloc::collections::{BTreeMap, VecDeque};
+use candidates::Candidates;
+use core::net::SocketAddr;
+use linger_wire::msg::{AuthReply, AuthRequest, Msg};
+use linger_wire::{AddrType, EntityAddr, Fsid};
+use questions::Questions;
+
+const PRIORITY: u16 = 127;
+
+/// What the rest of the client has to know of the monitors.
+#[derive(Debug)]
+pub(crate) enum MonNews {
+    /// Logged in; `changed` when OSDs know this client by another number than before.
+    LoggedIn { changed: bool },
+    /// Messages flow.
+    Up,
+    /// Tickets were renewed: OSDs that waited for one can be dialled.
+    Tickets,
+    /// The newest epoch that the monitors have, asked for under this handle.
+    Newest { handle: u64, epoch: u64 },
+}
+
+enum State {
+    Idle,
+    Hunting(BTreeMap<ConnKey, SocketAddr>),
+    /// Logged in, not yet in session.
+    Joining(ConnKey, SocketAddr),
+    Active(ConnKey, SocketAddr),
+}
+
+/// The client's side of the monitors.
+pub(crate) struct MonClient {
+    state: State,
+    candidates: Candidates,
+    tickets: TicketStore,
+    /// The number that OSDs know this client by.
+    global_id: Option<u64>,
+    questions: Questions,
+    /// The cluster, once a monmap said.
+    fsid: Option<Fsid>,
+    /// Multiple of the hunting interval, in percent.
+    multiple: u32,
+    hunt_ends: Option<Timestamp>,
+    /// Sessions that ended soon after they began, in a row.
+    failures: u32,
+    up_since: Timestamp,
+    renewal_asked: Option<Timestamp>,
+    timer: Slot,
+    pub(crate) news: VecDeque<MonNews>,
+}
+
+impl MonClient {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            state: State::Idle,
+            candidates: Candidates::new(config.mons.as_ref(), &config.srv_name),
+            tickets: TicketStore::new(config.credentials.clone()),
+            global_id: None,
+            questions: Questions::new(config.follow_map),
+            fsid: config.fsid,
+            multiple: 100,
+            hunt_ends: None,
+            failures: 0,
+            up_since: Timestamp::default(),
+            renewal_asked: None,
+            timer: Slot::default(),
+            news: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn fsid(&self) -> Option<Fsid> {
+        self.fsid
+    }
+
+    pub(crate) fn tickets(&self) -> &TicketStore {
+        &self.tickets
+    }
+
+    /// The client's number, once a monitor gave one.
+    pub(crate) fn global_id(&self) -> Option<u64> {
+        self.global_id
+    }
+
+    /// Whether the connection is one of the monitors'.
+    pub(crate) fn owns(&self, conn: ConnKey) -> bool {
+        match &self.state {
+            State::Idle => false,
+            State::Hunting(conns) => conns.contains_key(&conn),
+            State::Joining(active, _) | State::Active(active, _) => *active == conn,
+        }
+    }
+
+    /// Starts looking for a monitor, dropping the session if there is one.
+    pub(crate) fn hunt(&mut self, cx: &mut Context) {
+        self.drop_connections(cx);
+        let timing = &cx.config.timing;
+        let wait = timing.hunt.saturating_mul(self.multiple) / 100;
+        self.hunt_ends = Some(cx.now.saturating_add(wait));
+        self.multiple = (self.multiple.saturating_mul(timing.hunt_backoff_percent) / 100)
+            .min(timing.hunt_max_multiple.saturating_mul(100));
+        self.state = State::Hunting(BTreeMap::new());
+        self.dial_more(cx);
+        self.arm(cx);
+    }
+
+    /// Dials untried addresses until as many are under way as may be.
+    fn dial_more(&mut self, cx: &mut Context) {
+        let State::Hunting(conns) = &mut self.state else { return };
+        let free = cx.config.timing.hunt_parallel.saturating_sub(conns.len());
+        for addr in self.candidates.next(free, &mut cx.rng, &mut cx.out) {
+            let (resume, config) = (self.tickets.resume(), &cx.config);
+            let login =
+                MonHandshake::new(config.credentials.clone(), &config.auth, &config.mon_modes, resume);
+            // What the configuration makes impossible was refused when the client was made.
+            let Ok(login) = login else { continue };
+            let dial = Dial {
+                peer: Peer::Mon,
+                target: EntityAddr { kind: AddrType::MSGR2, nonce: 0, sock: Some(addr) },
+                login: Login::Mon(login),
+                global_id: None,
+            };
+            conns.insert(cx.pool.open(cx.now, addr, dial, &mut cx.timers, &mut cx.out), addr);
+        }
+    }
+
+    fn drop_connections(&mut self, cx: &mut Context) {
+        let conns = match core::mem::replace(&mut self.state, State::Idle) {
+            State::Idle => BTreeMap::new(),
+            State::Hunting(conns) => conns,
+            State::Joining(conn, addr) | State::Active(conn, addr) => BTreeMap::from([(conn, addr)]),
+        };
+        conns.keys().for_each(|conn| cx.close(*conn, ConnFault::Dropped));
+        self.questions.session_lost();
+        self.renewal_asked = None;
+    }
+
+    /// Closes everything for good.
+    pub(crate) fn shut_down(&mut self, cx: &mut Context) {
+        self.drop_connections(cx);
+        self.hunt_ends = None;
+        cx.timers.set(TimerKey::Mon, &mut self.timer, None);
+    }
+
+    pub(crate) fn on_resolved(&mut self, id: ResolveKey, addrs: &[SocketAddr], cx: &mut Context) {
+        if self.candidates.on_resolved(id, addrs) {
+            self.dial_more_untried(cx);
+        }
+    }
+
+    /// A monitor let us in: it wins, the others are dropped.
+    pub(crate) fn on_login(&mut self, conn: ConnKey, login: MonLogin, cx: &mut Context) {
+        let State::Hunting(conns) = &mut self.state else { return };
+        let Some(addr) = conns.remove(&conn) else { return };
+        conns.keys().for_each(|other| cx.close(*other, ConnFault::Dropped));
+        self.state = State::Joining(conn, addr);
+        let changed = self.global_id.replace(login.global_id).is_some_and(|id| id != login.global_id);
+        self.tickets.adopt(login.grant);
+        self.news.push_back(MonNews::LoggedIn { changed });
+        self.arm(cx);
+    }
+
+    /// The session is there: ask everything that is to be asked.
+    pub(crate) fn on_ready(&mut self, cx: &mut Context) {
+        let State::Joining(conn, addr) = self.state else { return };
+        self.state = State::Active(conn, addr);
+        self.hunt_ends = None;
+        self.multiple = 100;
+        self.up_since = cx.now;
+        self.questions.session_up(conn, cx);
+        self.news.push_back(MonNews::Up);
+        self.arm(cx);
+    }
+
+    /// A connection failed; the client goes on with the others or looks for another monitor.
+    pub(crate) fn on_fault(&mut self, conn: ConnKey, fault: ConnFault, cx: &mut Context) {
+        let addr = match &mut self.state {
+            State::Hunting(conns) => conns.remove(&conn),
+            State::Joining(active, addr) | State::Active(active, addr) if *active == conn => Some(*addr),
+            _ => None,
+        };
+        let permanent = match &fault {
+            ConnFault::Auth(error) => error.is_permanent(),
+            ConnFault::WrongCluster { .. } | ConnFault::ClientLacks(_) | ConnFault::PeerLacks(_) => true,
+            _ => false,
+        };
+        if matches!(fault, ConnFault::Auth(AuthError::Refused { resumed: true, .. })) {
+            // The monitors do not give the old number back: better another one than none.
+            self.tickets.forget();
+        }
+        cx.event(Event::MonFault { addr, fault, permanent });
+        match self.state {
+            State::Hunting(_) => self.dial_more_untried(cx),
+            _ => self.hunt_again(cx),
+        }
+    }
+
+    /// After the loss of a session: at once if it lasted, else after growing waits.
+    fn hunt_again(&mut self, cx: &mut Context) {
+        let lasted = matches!(self.state, State::Active(..))
+            && cx.now.saturating_since(self.up_since) >= cx.config.timing.keepalive;
+        self.drop_connections(cx);
+        if lasted {
+            self.failures = 0;
+            return self.hunt(cx);
+        }
+        self.failures = self.failures.saturating_add(1);
+        let wait = redial_wait(&cx.config.timing, self.failures, &mut cx.rng);
+        self.hunt_ends = Some(cx.now.saturating_add(wait));
+        self.arm(cx);
+    }
+
+    /// Goes on with addresses of this round; the next round waits for its time.
+    fn dial_more_untried(&mut self, cx: &mut Context) {
+        if self.candidates.any_untried() {
+            self.dial_more(cx);
+        }
+    }
+
+    /// Handles a message of the session. OSD maps are for the caller.
+    pub(crate) fn on_message(&mut self, msg: Msg, cx: &mut Context) -> Result<(), ConnFault> {
+        match msg {
+            Msg::MonMap(map) => {
+                if self.fsid.is_some_and(|fsid| fsid != map.fsid) {
+                    return Err(ConnFault::WrongCluster { found: map.fsid });
+                }
+                self.fsid = Some(map.fsid);
+                self.candidates.on_monmap(&map);
+                self.questions.got_monmap(map.epoch);
+            }
+            Msg::AuthReply(reply) => self.on_renewal(&reply, cx)?,
+            Msg::GetVersionReply(reply) if self.questions.answered(reply.handle) => {
+                self.news.push_back(MonNews::Newest { handle: reply.handle, epoch: reply.newest });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn on_renewal(&mut self, reply: &AuthReply, cx: &mut Context) -> Result<(), ConnFault> {
+        self.renewal_asked = None;
+        self.tickets.on_renewal_reply(cx.now, reply.result, &reply.payload).map_err(ConnFault::Auth)?;
+        self.news.push_back(MonNews::Tickets);
+        self.renew(cx);
+        self.arm(cx);
+        Ok(())
+    }
+
+    /// Asks for new tickets if some are due and none are asked for.
+    fn renew(&mut self, cx: &mut Context) {
+        let State::Active(conn, _) = self.state else { return };
+        if self.renewal_asked.is_none()
+            && let Some(payload) = self.tickets.renewal(cx.now, &mut cx.rng)
+        {
+            self.renewal_asked = Some(cx.now);
+            let request = AuthRequest { protocol: 2, payload, monmap_epoch: 0 };
+            cx.pool.send(conn, 0, PRIORITY, &request);
+        }
+    }
+
+    /// An OSD refused a ticket: gets new ones.
+    pub(crate) fn invalidate_tickets(&mut self, cx: &mut Context) {
+        self.tickets.invalidate(linger_wire::EntityType::OSD);
+        self.renew(cx);
+        self.arm(cx);
+    }
+
+    /// Asks for maps from `epoch` on; 0 for the newest in full.
+    pub(crate) fn want_map(&mut self, epoch: u32, cx: &mut Context) {
+        let conn = self.active();
+        self.questions.want_map(epoch, conn, cx);
+    }
+
+    /// Notes that maps up to `epoch` are here.
+    pub(crate) fn got_map(&mut self, epoch: u32) {
+        self.questions.got_map(epoch);
+    }
+
+    /// Asks for the newest map's epoch; the answer comes as news under the handle.
+    pub(crate) fn ask_newest(&mut self, cx: &mut Context) -> u64 {
+        let conn = self.active();
+        self.questions.ask_newest(conn, cx)
+    }
+
+    fn active(&self) -> Option<ConnKey> {
+        match self.state {
+            State::Active(conn, _) => Some(conn),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn on_timer(&mut self, cx: &mut Context) {
+        if self.hunt_ends.is_some_and(|at| at <= cx.now) {
+            self.hunt(cx);
+        }
+        let lost = |asked: Timestamp| cx.now >= asked.saturating_add(cx.config.timing.handshake);
+        if self.renewal_asked.is_some_and(lost) {
+            // A monitor that does not answer is of no use: another one may.
+            self.hunt(cx);
+        }
+        self.renew(cx);
+        self.arm(cx);
+    }
+
+    fn arm(&mut self, cx: &mut Context) {
+        let renewal = match (&self.state, self.renewal_asked) {
+            (State::Active(..), None) => self.tickets.next_due(),
+            (_, asked) => asked.map(|asked| asked.saturating_add(cx.config.timing.handshake)),
+        };
+        let at = [self.hunt_ends, renewal].into_iter().flatten().min();
+        cx.timers.set(TimerKey::Mon, &mut self.timer, at);
+    }
+}

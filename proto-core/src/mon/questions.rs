@@ -1,0 +1,109 @@
+//! What is asked of the monitors, and asked again in each new session.
+
+use super::PRIORITY;
+use crate::context::Context;
+use crate::ids::ConnKey;
+use alloc::collections::{BTreeMap, BTreeSet};
+use linger_wire::Name;
+use linger_wire::msg::{GetVersion, Kind, Subscribe, SubscribeItem};
+
+/// Subscriptions and version queries.
+pub(super) struct Questions {
+    follow_map: bool,
+    /// The next monmap epoch wanted.
+    monmap_next: u64,
+    /// The next OSD map epoch wanted, once any is.
+    osdmap_next: Option<u64>,
+    /// Whether this session's monitor will send (or, subscribed, sends) that epoch by itself.
+    osdmap_asked: bool,
+    versions: BTreeSet<u64>,
+    last_handle: u64,
+}
+
+impl Questions {
+    pub(super) fn new(follow_map: bool) -> Self {
+        Self {
+            follow_map,
+            monmap_next: 0,
+            osdmap_next: None,
+            osdmap_asked: false,
+            versions: BTreeSet::new(),
+            last_handle: 0,
+        }
+    }
+
+    pub(super) fn session_lost(&mut self) {
+        self.osdmap_asked = false;
+    }
+
+    pub(super) fn session_up(&mut self, conn: ConnKey, cx: &mut Context) {
+        // The first answer names the cluster, so that a wrong one is refused before its maps come.
+        cx.pool.send_empty(conn, Kind::MON_GET_MAP, PRIORITY);
+        let mut what = BTreeMap::from([(Name::from("monmap"), self.monmap_item())]);
+        if let Some(item) = self.osdmap_item() {
+            what.insert("osdmap".into(), item);
+            self.osdmap_asked = true;
+        }
+        subscribe(conn, what, cx);
+        for handle in &self.versions {
+            cx.pool.send(conn, 0, PRIORITY, &version_of_osdmap(*handle));
+        }
+    }
+
+    fn monmap_item(&self) -> SubscribeItem {
+        SubscribeItem { start: self.monmap_next, flags: 0 }
+    }
+
+    fn osdmap_item(&self) -> Option<SubscribeItem> {
+        let flags = if self.follow_map { 0 } else { SubscribeItem::ONETIME };
+        self.osdmap_next.map(|start| SubscribeItem { start, flags })
+    }
+
+    pub(super) fn got_monmap(&mut self, epoch: u32) {
+        self.monmap_next = self.monmap_next.max(u64::from(epoch) + 1);
+    }
+
+    pub(super) fn got_map(&mut self, epoch: u32) {
+        let next = u64::from(epoch) + 1;
+        if self.osdmap_next.is_some_and(|wanted| wanted < next) {
+            self.osdmap_next = self.follow_map.then_some(next);
+            self.osdmap_asked = self.follow_map;
+        }
+    }
+
+    /// Wants maps from `epoch` on. What is already subscribed from there is not asked twice, but for
+    /// a full map (0): whoever needs one got something else.
+    pub(super) fn want_map(&mut self, epoch: u32, conn: Option<ConnKey>, cx: &mut Context) {
+        let epoch = u64::from(epoch);
+        if epoch > 0 && self.osdmap_asked && self.osdmap_next == Some(epoch) {
+            return;
+        }
+        self.osdmap_next = Some(epoch);
+        if let (Some(conn), Some(item)) = (conn, self.osdmap_item()) {
+            subscribe(conn, BTreeMap::from([("osdmap".into(), item)]), cx);
+            self.osdmap_asked = true;
+        }
+    }
+
+    pub(super) fn ask_newest(&mut self, conn: Option<ConnKey>, cx: &mut Context) -> u64 {
+        self.last_handle += 1;
+        self.versions.insert(self.last_handle);
+        if let Some(conn) = conn {
+            cx.pool.send(conn, 0, PRIORITY, &version_of_osdmap(self.last_handle));
+        }
+        self.last_handle
+    }
+
+    /// Whether this was asked; it is asked no more.
+    pub(super) fn answered(&mut self, handle: u64) -> bool {
+        self.versions.remove(&handle)
+    }
+}
+
+fn subscribe(conn: ConnKey, what: BTreeMap<Name, SubscribeItem>, cx: &mut Context) {
+    cx.pool.send(conn, 0, PRIORITY, &Subscribe { what, hostname: Name::default() });
+}
+
+fn version_of_osdmap(handle: u64) -> GetVersion {
+    GetVersion { handle, what: "osdmap".into() }
+}

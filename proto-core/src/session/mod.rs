@@ -1,0 +1,344 @@
+//! Requests to OSDs: where each goes, when it is sent, when it is sent again, and its reply.
+//!
+//! All requests to one OSD share one session. What is queued is state, not bytes: a request is
+//! encoded when its session's outbox has room, so a moved or cancelled one costs nothing.
+//!
+//! | after | calls, acks, unwatches | lingers: register, reconnect, ping, notify |
+//! |---|---|---|
+//! | a reset of the session | the same request again, flagged RETRY | dropped; their owner makes new ones |
+//! | a new interval of the PG | the same | the same |
+//! | EAGAIN, redirect | a new tid | a new tid |
+//! | UNBLOCK of a backoff | the same, flagged RETRY if it was sent | the same |
+//!
+//! Facts: `osdc/Objecter.cc`.
+
+mod backoffs;
+mod link;
+pub(crate) mod op;
+mod replies;
+pub(crate) mod targets;
+
+use crate::auth::TicketStore;
+use crate::conn::{Connection, Dial, Login, Peer};
+use crate::context::Context;
+use crate::error::ConnFault;
+use crate::ids::ConnKey;
+use crate::output::Event;
+use crate::placement::Target;
+use crate::timers::TimerKey;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use linger_wire::msg::{Backoff, BackoffOp};
+use linger_wire::osdmap::{OsdMap, map_flags, pool_flags};
+use linger_wire::{AddrType, EntityType, UTime};
+use link::{Link, Session, idle_check};
+use op::{Op, Owner};
+pub(crate) use targets::{Member, Moves, Targets};
+
+/// The priority that clients' operations have (`osd_client_op_priority`).
+const PRIORITY: u16 = 63;
+
+/// All sessions and all requests.
+pub(crate) struct Sessions {
+    sessions: BTreeMap<i32, Session>,
+    by_conn: BTreeMap<ConnKey, i32>,
+    ops: BTreeMap<u64, Op>,
+    last_tid: u64,
+    /// Sessions that got something to do since they were last looked at.
+    busy: BTreeSet<i32>,
+    pub(crate) targets: Targets,
+}
+
+impl Sessions {
+    pub(crate) fn new() -> Self {
+        Self {
+            sessions: BTreeMap::new(),
+            by_conn: BTreeMap::new(),
+            ops: BTreeMap::new(),
+            last_tid: 0,
+            busy: BTreeSet::new(),
+            targets: Targets::default(),
+        }
+    }
+
+    /// The OSD whose connection this is.
+    pub(crate) fn osd_of(&self, conn: ConnKey) -> Option<i32> {
+        self.by_conn.get(&conn).copied()
+    }
+
+    /// Puts a request in its session's queue, or, without a primary, aside until there is one.
+    pub(crate) fn submit(&mut self, op: Op, map: &OsdMap) -> u64 {
+        self.last_tid += 1;
+        let tid = self.last_tid;
+        let (osd, turn) = (op.target.osd, (op.owner.class(), tid));
+        if !op.owner.is_linger() {
+            self.targets.place(Member::Op(tid), &op.object, op.overlay(), map);
+        }
+        self.ops.insert(tid, op);
+        self.enqueue(osd, turn, map);
+        tid
+    }
+
+    fn enqueue(&mut self, osd: i32, turn: (u8, u64), map: &OsdMap) {
+        let Some(addrs) = map.addrs(osd) else { return };
+        let session = self.sessions.entry(osd).or_insert_with(|| Session::new(addrs.clone()));
+        session.tids.insert(turn.1);
+        session.queue.insert(turn);
+        self.busy.insert(osd);
+    }
+
+    /// Forgets a request; a reply to it is a stray from now on.
+    pub(crate) fn cancel(&mut self, tid: u64) -> Option<Op> {
+        let op = self.ops.remove(&tid)?;
+        self.targets.remove(Member::Op(tid));
+        self.unlink(op.target.osd, (op.owner.class(), tid));
+        Some(op)
+    }
+
+    fn unlink(&mut self, osd: i32, turn: (u8, u64)) {
+        if let Some(session) = self.sessions.get_mut(&osd) {
+            session.tids.remove(&turn.1);
+            session.queue.remove(&turn);
+            session.held.remove(&turn);
+        }
+    }
+
+    /// Sends a request, sent before or not, to where its object now is.
+    fn retarget(&mut self, tid: u64, target: Target, map: &OsdMap) {
+        let Some(op) = self.ops.get_mut(&tid) else { return };
+        let turn = (op.owner.class(), tid);
+        let before = core::mem::replace(&mut op.target, target);
+        self.unlink(before.osd, turn);
+        self.enqueue(target.osd, turn, map);
+    }
+
+    /// Brings every session on its way that has something to do: dials, encodes.
+    pub(crate) fn work(&mut self, map: &OsdMap, tickets: &TicketStore, cx: &mut Context) {
+        while let Some(osd) = self.busy.pop_first() {
+            let Some(session) = self.sessions.get(&osd) else { continue };
+            match session.link {
+                Link::Up(conn) => self.encode(osd, conn, map, cx),
+                Link::Down if !session.tids.is_empty() => self.dial(osd, tickets, cx),
+                _ => {}
+            }
+        }
+    }
+
+    /// Lets a session whose outbox got room, or that waits for a ticket, have another look.
+    pub(crate) fn wake(&mut self, osd: Option<i32>) {
+        match osd {
+            Some(osd) => {
+                self.busy.insert(osd);
+            }
+            None => self.busy.extend(self.sessions.keys()),
+        }
+    }
+
+    fn dial(&mut self, osd: i32, tickets: &TicketStore, cx: &mut Context) {
+        let Some(session) = self.sessions.get_mut(&osd) else { return };
+        let target = session.addrs.find(AddrType::MSGR2).copied();
+        let Some((target, addr)) = target.and_then(|target| Some((target, target.sock?))) else {
+            // It serves only the first protocol: wait for it to come back with the second.
+            cx.event(Event::OsdFault { osd, fault: ConnFault::Unreachable });
+            return;
+        };
+        let global_id = Some(tickets.global_id());
+        // Without a good ticket the session stays down; it is tried again when tickets come.
+        if !tickets.have(EntityType::OSD, cx.now) {
+            return;
+        }
+        let Ok(login) = tickets.authorizer(EntityType::OSD, &cx.config.modes, &mut cx.rng) else {
+            return;
+        };
+        let dial = Dial { peer: Peer::Osd(osd), target, login: Login::Service(login), global_id };
+        let conn = cx.pool.open(cx.now, addr, dial, &mut cx.timers, &mut cx.out);
+        session.link = Link::Dialing(conn);
+        session.dialled = cx.now;
+        self.by_conn.insert(conn, osd);
+    }
+
+    /// The handshake with an OSD is over.
+    pub(crate) fn on_ready(&mut self, conn: ConnKey, map: &OsdMap, cx: &mut Context) {
+        let Some(osd) = self.osd_of(conn) else { return };
+        if let Some(session) = self.sessions.get_mut(&osd) {
+            session.link = Link::Up(conn);
+            let at = idle_check(cx.now, &cx.config.timing);
+            cx.timers.set(TimerKey::Redial(osd), &mut session.timer, Some(at));
+            self.encode(osd, conn, map, cx);
+        }
+    }
+
+    /// Encodes queued requests while there is room.
+    fn encode(&mut self, osd: i32, conn: ConnKey, map: &OsdMap, cx: &mut Context) {
+        let Some(session) = self.sessions.get_mut(&osd) else { return };
+        let unix = cx.unix_now.0;
+        let mtime = UTime { sec: unix.as_secs() as u32, nsec: unix.subsec_nanos() };
+        while let Some(link) = cx.pool.get(conn).filter(|link| link.has_room()) {
+            let features = link.features();
+            let Some(turn) = session.queue.pop_first() else { break };
+            let Some(op) = self.ops.get_mut(&turn.1) else { continue };
+            if is_paused(op, map) || session.backoffs.hold(op.target.pg, || op.hobject()) {
+                session.held.insert(turn);
+                continue;
+            }
+            cx.pool.send(conn, turn.1, PRIORITY, &op.request(map.epoch, mtime, features));
+            op.attempts = op.attempts.saturating_add(1);
+            op.sent = Some(cx.now);
+        }
+    }
+
+    /// A connection is gone. Requests that were sent are queued again or, of lingers, dropped.
+    ///
+    /// Returns the OSD, and whether its session was up: then its lingers must be sent anew.
+    pub(crate) fn on_fault(&mut self, conn: ConnKey, cx: &mut Context) -> Option<(i32, bool)> {
+        let osd = self.by_conn.remove(&conn)?;
+        let session = self.sessions.get_mut(&osd)?;
+        let was_up = session.is_up();
+        let at = session.failed(cx.now, &cx.config.timing, &mut cx.rng);
+        session.link = Link::Waiting;
+        cx.timers.set(TimerKey::Redial(osd), &mut session.timer, Some(at));
+        self.requeue_sent(osd);
+        Some((osd, was_up))
+    }
+
+    fn requeue_sent(&mut self, osd: i32) {
+        let Some(session) = self.sessions.get_mut(&osd) else { return };
+        session.backoffs.clear();
+        session.release_held();
+        let tids: Vec<_> = session.tids.iter().copied().collect();
+        for tid in tids {
+            let Some(op) = self.ops.get(&tid).filter(|op| op.sent.is_some()) else { continue };
+            let turn = (op.owner.class(), tid);
+            if op.owner.is_linger() {
+                session.tids.remove(&tid);
+                session.queue.remove(&turn);
+                self.ops.remove(&tid);
+            } else {
+                session.queue.insert(turn);
+            }
+        }
+    }
+
+    /// A session's time came: dial again, or close it if nothing needs it.
+    pub(crate) fn on_timer(&mut self, osd: i32, tickets: &TicketStore, cx: &mut Context) {
+        let Some(session) = self.sessions.get_mut(&osd) else { return };
+        cx.timers.set(TimerKey::Redial(osd), &mut session.timer, None);
+        let needed = !session.tids.is_empty() || self.targets.is_used(osd);
+        match session.link {
+            Link::Up(_) if needed => {
+                let at = idle_check(cx.now, &cx.config.timing);
+                cx.timers.set(TimerKey::Redial(osd), &mut session.timer, Some(at));
+            }
+            Link::Waiting if needed => {
+                session.link = Link::Down;
+                self.dial(osd, tickets, cx);
+            }
+            _ if needed => {}
+            _ => self.close(osd, cx),
+        }
+    }
+
+    /// Ends a session: nothing needs it, or the map says that its OSD is not there.
+    pub(crate) fn close(&mut self, osd: i32, cx: &mut Context) {
+        let Some(mut session) = self.sessions.remove(&osd) else { return };
+        cx.timers.set(TimerKey::Redial(osd), &mut session.timer, None);
+        if let Some(conn) = session.conn() {
+            self.by_conn.remove(&conn);
+            cx.close(conn, ConnFault::Dropped);
+        }
+    }
+
+    /// Sessions whose OSD is down in this map or is another process by now.
+    pub(crate) fn outdated(&self, map: &OsdMap) -> Vec<i32> {
+        let fits = |osd: i32, session: &Session| map.is_up(osd) && map.addrs(osd) == Some(&session.addrs);
+        self.sessions.iter().filter(|(osd, session)| !fits(**osd, session)).map(|(osd, _)| *osd).collect()
+    }
+
+    /// Ends an outdated session and lets its requests go to where the map has them now.
+    ///
+    /// Requests of lingers that were sent are dropped, as by a reset.
+    pub(crate) fn replace(&mut self, osd: i32, map: &OsdMap, cx: &mut Context) {
+        self.requeue_sent(osd);
+        let tids = self.sessions.get(&osd).map(|session| session.tids.clone()).unwrap_or_default();
+        self.close(osd, cx);
+        for tid in tids {
+            if let Some(op) = self.ops.get(&tid) {
+                let turn = (op.owner.class(), tid);
+                self.enqueue(op.target.osd, turn, map);
+            }
+        }
+    }
+
+    /// All sessions, for closing.
+    pub(crate) fn osds(&self) -> Vec<i32> {
+        self.sessions.keys().copied().collect()
+    }
+
+    /// After a new map: what was paused may go on.
+    pub(crate) fn release_held(&mut self) {
+        for (osd, session) in &mut self.sessions {
+            if !session.held.is_empty() {
+                session.release_held();
+                self.busy.insert(*osd);
+            }
+        }
+    }
+
+    /// A backoff begins or ends.
+    pub(crate) fn on_backoff(
+        &mut self,
+        conn: ConnKey,
+        backoff: Backoff,
+        map: &OsdMap,
+        cx: &mut Context,
+    ) -> Result<(), ConnFault> {
+        let Some(osd) = self.osd_of(conn) else { return Ok(()) };
+        let Some(session) = self.sessions.get_mut(&osd) else { return Ok(()) };
+        match backoff.op {
+            BackoffOp::Block => {
+                let ack = Backoff { op: BackoffOp::AckBlock, ..backoff.clone() };
+                // A peer that asks faster than it reads the answers must not fill the outbox.
+                let room = cx.pool.get(conn).is_some_and(Connection::has_room);
+                if !session.backoffs.block(backoff, cx.config.limits.backoffs) || !room {
+                    return Err(ConnFault::Unexpected("number of backoffs"));
+                }
+                cx.pool.send(conn, 0, PRIORITY, &ack);
+            }
+            BackoffOp::Unblock => {
+                if let Some(ended) = session.backoffs.unblock(backoff.id) {
+                    for tid in &session.tids {
+                        let Some(op) = self.ops.get(tid) else { continue };
+                        if op.target.pg == ended.pgid && ended.covers(&op.hobject()) {
+                            let turn = (op.owner.class(), *tid);
+                            session.held.remove(&turn);
+                            session.queue.insert(turn);
+                        }
+                    }
+                    self.encode(osd, conn, map, cx);
+                }
+            }
+            BackoffOp::AckBlock => return Err(ConnFault::Unexpected("backoff ack")),
+        }
+        Ok(())
+    }
+
+    /// Whether a request was encoded.
+    pub(crate) fn was_sent(&self, tid: u64) -> bool {
+        self.ops.get(&tid).is_some_and(|op| op.sent.is_some())
+    }
+}
+
+/// Whether the map says to hold a request.
+///
+/// Pings are never held: they change nothing, and an OSD that answers one keeps the watch.
+fn is_paused(op: &Op, map: &OsdMap) -> bool {
+    if matches!(op.owner, Owner::Watch(_, op::WatchRole::Ping)) {
+        return false;
+    }
+    if !op.is_write() {
+        return map.has_flag(map_flags::PAUSERD);
+    }
+    let full = map.pool(op.target.raw.pool).is_some_and(|pool| pool.flags & pool_flags::FULL != 0);
+    let removes = op.actions.iter().any(|action| matches!(action, linger_wire::msg::Op::Delete));
+    map.has_flag(map_flags::PAUSEWR) || ((full || map.has_flag(map_flags::FULL)) && !removes)
+}

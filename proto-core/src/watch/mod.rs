@@ -1,0 +1,282 @@
+//! The wanted watches: one state machine each, pings, leases, and the events they give.
+//!
+//! A lease runs from the moment the last confirmed request (WATCH, RECONNECT or PING) was encoded:
+//! before the OSD can have seen it, so the OSD's own timer ends later. When it runs out without a
+//! confirmed ping the watch is lost, whatever the reason, and the user is told.
+
+mod apply;
+mod deliveries;
+mod options;
+mod queue;
+mod replies;
+mod requests;
+mod state;
+
+pub use options::{OnDrop, Reregister, WatchOptions};
+pub use queue::WhenFull;
+
+use crate::context::Context;
+use crate::ids::{WatchId, WatchKey};
+use crate::object::Object;
+use crate::output::{Event, WatchEvent};
+use crate::placement::{Overlay, Target};
+use crate::session::op::{Owner, WatchRole};
+use crate::session::{Member, Sessions};
+use crate::timers::{Slot, TimerKey};
+use crate::{Rng, Timestamp};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+use deliveries::Delivery;
+use linger_wire::msg::OpReply;
+use linger_wire::osdmap::OsdMap;
+use queue::Queue;
+use rand_core::Rng as _;
+use slotmap::SlotMap;
+use state::{Input, State};
+
+/// One wanted watch.
+struct Watch {
+    /// Known once the pool is.
+    object: Option<Arc<Object>>,
+    opts: WatchOptions,
+    timeout_secs: u32,
+    state: State,
+    cookie: u64,
+    /// Counts RECONNECTs of this cookie; a ping's reply of an older one says nothing.
+    register_gen: u32,
+    /// How often it went live.
+    lives: u32,
+    /// The request under way that the state waits for.
+    tid: Option<u64>,
+    pings: BTreeSet<u64>,
+    next_ping: Timestamp,
+    /// When the last confirmed request was encoded.
+    confirmed: Timestamp,
+    deaf_since: Option<Timestamp>,
+    /// Registered anew since it was live.
+    is_new: bool,
+    /// The loss is told.
+    announced: bool,
+    /// Losses that followed soon after going live, or after each other.
+    retries: u32,
+    live_since: Timestamp,
+    /// When to register again while lost.
+    retry_at: Option<Timestamp>,
+    /// When to give up while it never was live.
+    give_up_at: Option<Timestamp>,
+    target: Option<Target>,
+    timer: Slot,
+    queue: Queue,
+    deliveries: BTreeMap<u64, Delivery>,
+}
+
+impl Watch {
+    fn lease(&self) -> Duration {
+        Duration::from_secs(self.timeout_secs.into())
+    }
+
+    fn lease_ends(&self) -> Timestamp {
+        self.confirmed.saturating_add(self.lease())
+    }
+
+    /// When the next ping is due: up to a quarter of the interval early, so that many spread.
+    fn next_ping_after(&self, now: Timestamp, rng: &mut Rng) -> Timestamp {
+        let interval = Duration::from_secs(5).min(self.lease() / 4);
+        let spread = (u64::from(rng.next_u32()) * (interval.as_millis() as u64 / 4)) >> 32;
+        now.saturating_add(interval - Duration::from_millis(spread))
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Registering => self.give_up_at,
+            State::Lost => [self.retry_at, self.give_up_at].into_iter().flatten().min(),
+            State::Live => Some(self.next_ping.min(self.lease_ends())),
+            State::Reconnecting => Some(self.lease_ends()),
+            State::Unwatching | State::Closed => None,
+        }
+    }
+}
+
+/// The surroundings of a watch's step.
+pub(crate) struct Cluster<'a> {
+    pub(crate) sessions: &'a mut Sessions,
+    pub(crate) map: &'a OsdMap,
+    pub(crate) global_id: u64,
+}
+
+/// The answer to a request of a watch.
+pub(crate) struct Answer<'a> {
+    pub(crate) role: WatchRole,
+    pub(crate) tid: u64,
+    /// When the request was encoded.
+    pub(crate) sent: Timestamp,
+    pub(crate) reply: &'a OpReply,
+}
+
+/// All wanted watches.
+pub(crate) struct Watches {
+    watches: SlotMap<WatchKey, Watch>,
+    by_cookie: BTreeMap<u64, WatchKey>,
+    last_cookie: u64,
+    /// Watches that have not ended.
+    open: usize,
+    /// Bytes of payloads that wait in queues.
+    queued_bytes: usize,
+    /// Watches whose queue turned non-empty.
+    readable: BTreeSet<WatchKey>,
+}
+
+impl Watches {
+    pub(crate) fn new() -> Self {
+        Self {
+            watches: SlotMap::with_key(),
+            by_cookie: BTreeMap::new(),
+            last_cookie: 0,
+            open: 0,
+            queued_bytes: 0,
+            readable: BTreeSet::new(),
+        }
+    }
+
+    /// Watches that are not closed.
+    pub(crate) fn len(&self) -> usize {
+        self.watches.len()
+    }
+
+    /// Whether the watch has not ended.
+    pub(crate) fn contains(&self, key: WatchKey) -> bool {
+        self.watches.get(key).is_some_and(|watch| watch.state != State::Closed)
+    }
+
+    /// Whether every watch has ended.
+    pub(crate) fn all_ended(&self) -> bool {
+        self.open == 0
+    }
+
+    /// Watches that have not ended.
+    pub(crate) fn open_keys(&self) -> Vec<WatchKey> {
+        self.watches.iter().filter(|(_, watch)| watch.state != State::Closed).map(|(key, _)| key).collect()
+    }
+
+    /// Ends all watches at once; returns how many may be left at their OSDs.
+    pub(crate) fn abandon_all(&mut self, cx: &mut Context) -> usize {
+        let open = self.open_keys();
+        for key in &open {
+            self.user_unwatch(*key, None, cx);
+        }
+        open.len()
+    }
+
+    /// A cookie that no watch or notify of this client ever had.
+    pub(crate) fn new_cookie(&mut self) -> u64 {
+        self.last_cookie += 1;
+        self.last_cookie
+    }
+
+    pub(crate) fn add(&mut self, opts: WatchOptions, timeout_secs: u32, cx: &mut Context) -> WatchKey {
+        let give_up_at = opts.register_within.map(|span| cx.now.saturating_add(span));
+        let cookie = self.new_cookie();
+        let key = self.watches.insert(Watch {
+            object: None,
+            opts,
+            timeout_secs,
+            state: State::Registering,
+            cookie,
+            register_gen: 0,
+            lives: 0,
+            tid: None,
+            pings: BTreeSet::new(),
+            next_ping: Timestamp::MAX,
+            confirmed: cx.now,
+            deaf_since: None,
+            is_new: true,
+            announced: false,
+            retries: 0,
+            live_since: cx.now,
+            retry_at: None,
+            give_up_at,
+            target: None,
+            timer: Slot::default(),
+            queue: Queue::default(),
+            deliveries: BTreeMap::new(),
+        });
+        self.by_cookie.insert(cookie, key);
+        self.open += 1;
+        self.arm(key, cx);
+        key
+    }
+
+    /// The pool is known: register.
+    pub(crate) fn start(
+        &mut self,
+        key: WatchKey,
+        object: Arc<Object>,
+        cl: &mut Cluster<'_>,
+        cx: &mut Context,
+    ) {
+        if let Some(watch) = self.watches.get_mut(key) {
+            watch.object = Some(object);
+            self.moved(key, cl, cx);
+        }
+    }
+
+    pub(crate) fn object(&self, key: WatchKey) -> Option<&Arc<Object>> {
+        self.watches.get(key)?.object.as_ref()
+    }
+
+    /// The session was reset, or the object's group is in a new interval.
+    ///
+    /// Returns false if the map does not have the pool.
+    pub(crate) fn moved(&mut self, key: WatchKey, cl: &mut Cluster<'_>, cx: &mut Context) -> bool {
+        let Some(watch) = self.watches.get_mut(key).filter(|watch| watch.state != State::Closed) else {
+            return true;
+        };
+        let Some(object) = watch.object.clone() else { return true };
+        watch.target = cl.sessions.targets.place(Member::Watch(key), &object, Overlay::Write, cl.map);
+        let placed = watch.target.is_some();
+        if placed {
+            self.input(key, Input::Moved, cl, cx);
+        }
+        placed
+    }
+
+    pub(super) fn arm(&mut self, key: WatchKey, cx: &mut Context) {
+        if let Some(watch) = self.watches.get_mut(key) {
+            let at = watch.deadline();
+            cx.timers.set(TimerKey::Watch(key), &mut watch.timer, at);
+        }
+    }
+
+    /// The next event of a watch; a watch whose last event was taken is forgotten.
+    pub(crate) fn next(&mut self, key: WatchKey) -> Option<WatchEvent> {
+        let watch = self.watches.get_mut(key)?;
+        let event = watch.queue.pop();
+        match &event {
+            Some(WatchEvent::Notify(notify)) => self.queued_bytes -= notify.payload.len(),
+            Some(WatchEvent::Closed) => {
+                self.watches.remove(key);
+                self.readable.remove(&key);
+            }
+            _ => {}
+        }
+        event
+    }
+
+    /// The next watch whose user is to be told that it has events.
+    pub(crate) fn next_readable(&mut self) -> Option<Event> {
+        while let Some(key) = self.readable.pop_first() {
+            if self.watches.get_mut(key).is_some_and(|watch| watch.queue.announce()) {
+                return Some(Event::Readable(WatchId::from(key)));
+            }
+        }
+        None
+    }
+}
+
+impl core::fmt::Debug for Watches {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Watches({})", self.watches.len())
+    }
+}

@@ -1,0 +1,229 @@
+//! The events of one watch that wait to be taken, in order and within bounds.
+//!
+//! Only notifies count against the bound and can be shed. What the client must know to not be deaf
+//! (errors, live again, the end) comes seldom: a loss is followed by a wait before the next can
+//! happen. If a user lets very many of these pile up, the oldest losses that are over are forgotten;
+//! the newest state of the watch never is.
+
+use crate::output::{Notify, WatchEvent};
+use alloc::collections::VecDeque;
+
+/// Events other than notifies that wait at most.
+const STATES_MAX: usize = 256;
+
+/// What happens to notifies when a watch's queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// Keep what is queued, shed what comes, and say how many.
+    #[default]
+    KeepOldest,
+    /// Shed the oldest for what comes, and say how many.
+    KeepNewest,
+    /// Keep only the newest, and say how many it stands for.
+    Coalesce,
+    /// Close the watch.
+    Close,
+}
+
+/// A notify that was shed: it may have to be acked on the user's behalf.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Shed {
+    pub(super) notify_id: u64,
+    pub(super) bytes: usize,
+}
+
+/// What became of a notify that was offered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Offered {
+    Queued,
+    /// Queued or not, these are gone.
+    Shed(VecDeque<Shed>),
+    /// The policy says to close the watch.
+    Close(Shed),
+}
+
+/// The queue.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    events: VecDeque<WatchEvent>,
+    notifies: usize,
+    /// Whether the user was told that there is something.
+    announced: bool,
+}
+
+impl Queue {
+    /// Adds an event that must not be lost.
+    pub(super) fn push(&mut self, event: WatchEvent) {
+        // Retries of one registration tell nothing new.
+        if let (Some(WatchEvent::Error(last)), WatchEvent::Error(error)) = (self.events.back(), &event)
+            && last == error
+        {
+            return;
+        }
+        self.events.push_back(event);
+        if self.events.len() - self.notifies > STATES_MAX {
+            self.forget_oldest_loss();
+        }
+    }
+
+    /// Drops the oldest error and the return after it: a later return says that something was missed.
+    fn forget_oldest_loss(&mut self) {
+        let is_error = |event: &WatchEvent| matches!(event, WatchEvent::Error(_));
+        for _ in ["error", "live"] {
+            let old = |event: &WatchEvent| is_error(event) || matches!(event, WatchEvent::Live(_));
+            if let Some(at) = self.events.iter().position(old) {
+                self.events.remove(at);
+            }
+        }
+    }
+
+    /// Adds a notify within a bound, or sheds by policy. `room` says whether the client's budget for
+    /// all watches has room for it.
+    pub(super) fn offer(&mut self, notify: Notify, max: usize, room: bool, when_full: WhenFull) -> Offered {
+        if self.notifies < max && room {
+            self.add(notify);
+            return Offered::Queued;
+        }
+        let mut shed = VecDeque::new();
+        match when_full {
+            WhenFull::Close => return Offered::Close(shed_of(&notify)),
+            WhenFull::KeepNewest if self.notifies > 0 => {
+                shed.extend(self.drop_oldest());
+                self.overflow(shed.len());
+                self.add(notify);
+            }
+            WhenFull::Coalesce if self.notifies > 0 => {
+                while let Some(oldest) = self.drop_oldest() {
+                    shed.push_back(oldest);
+                }
+                self.overflow(shed.len());
+                self.add(notify);
+            }
+            WhenFull::KeepOldest | WhenFull::KeepNewest | WhenFull::Coalesce => {
+                shed.push_back(shed_of(&notify));
+                self.overflow(1);
+            }
+        }
+        Offered::Shed(shed)
+    }
+
+    fn add(&mut self, notify: Notify) {
+        self.notifies += 1;
+        self.events.push_back(WatchEvent::Notify(notify));
+    }
+
+    fn drop_oldest(&mut self) -> Option<Shed> {
+        let at = self.events.iter().position(|event| matches!(event, WatchEvent::Notify(_)))?;
+        let Some(WatchEvent::Notify(notify)) = self.events.remove(at) else { return None };
+        self.notifies -= 1;
+        Some(shed_of(&notify))
+    }
+
+    /// Says that notifies were shed, where they would have been: once until the user looks.
+    fn overflow(&mut self, count: usize) {
+        let count = count as u64;
+        for event in &mut self.events {
+            if let WatchEvent::Overflow { lost } = event {
+                *lost = lost.saturating_add(count);
+                return;
+            }
+        }
+        self.events.push_back(WatchEvent::Overflow { lost: count });
+    }
+
+    /// Takes the oldest event.
+    pub(super) fn pop(&mut self) -> Option<WatchEvent> {
+        let event = self.events.pop_front();
+        match &event {
+            Some(WatchEvent::Notify(_)) => self.notifies -= 1,
+            None => self.announced = false,
+            _ => {}
+        }
+        event
+    }
+
+    /// Whether the user is to be told now that there is something.
+    pub(super) fn announce(&mut self) -> bool {
+        !self.events.is_empty() && !core::mem::replace(&mut self.announced, true)
+    }
+}
+
+fn shed_of(notify: &Notify) -> Shed {
+    Shed { notify_id: notify.notify_id, bytes: notify.payload.len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{WatchId, WatchKey};
+    use crate::output::AckToken;
+    use bytes::Bytes;
+    use linger_wire::EntityName;
+    use slotmap::Key;
+
+    fn notify(notify_id: u64) -> Notify {
+        let watch = WatchId::from(WatchKey::null());
+        Notify {
+            notify_id,
+            from: EntityName::client(1),
+            version: 0,
+            payload: Bytes::from_static(b"x"),
+            token: AckToken { watch, cookie: 1, notify_id },
+        }
+    }
+
+    fn offer(queue: &mut Queue, ids: core::ops::RangeInclusive<u64>, when_full: WhenFull) -> Vec<u64> {
+        let mut shed = Vec::new();
+        for id in ids {
+            match queue.offer(notify(id), 2, true, when_full) {
+                Offered::Queued => {}
+                Offered::Shed(list) => shed.extend(list.iter().map(|s| s.notify_id)),
+                Offered::Close(s) => shed.push(s.notify_id + 1000),
+            }
+        }
+        shed
+    }
+
+    fn taken(queue: &mut Queue) -> Vec<String> {
+        core::iter::from_fn(|| queue.pop())
+            .map(|event| match event {
+                WatchEvent::Notify(n) => format!("{}", n.notify_id),
+                WatchEvent::Overflow { lost } => format!("lost {lost}"),
+                other => format!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn policies_at_the_bound() {
+        let cases: [(WhenFull, &[u64], &[&str]); 4] = [
+            (WhenFull::KeepOldest, &[3, 4], &["1", "2", "lost 2"]),
+            (WhenFull::KeepNewest, &[1, 2], &["lost 2", "3", "4"]),
+            (WhenFull::Coalesce, &[1, 2], &["lost 2", "3", "4"]),
+            (WhenFull::Close, &[1003, 1004], &["1", "2"]),
+        ];
+        for (when_full, shed, events) in cases {
+            let mut queue = Queue::default();
+            assert_eq!(offer(&mut queue, 1..=2, when_full), [0u64; 0], "at the bound nothing is shed");
+            assert_eq!(offer(&mut queue, 3..=4, when_full), shed, "{when_full:?}");
+            let mut seen = taken(&mut queue);
+            seen.sort_by_key(|event| !event.starts_with("lost") && when_full != WhenFull::KeepOldest);
+            assert_eq!(seen, events, "{when_full:?}");
+        }
+    }
+
+    #[test]
+    fn says_once_that_it_is_readable() {
+        let mut queue = Queue::default();
+        assert!(!queue.announce(), "empty");
+        offer(&mut queue, 1..=2, WhenFull::KeepOldest);
+        assert!(queue.announce());
+        assert!(!queue.announce());
+        queue.pop();
+        assert!(!queue.announce(), "not yet drained");
+        taken(&mut queue);
+        offer(&mut queue, 3..=3, WhenFull::KeepOldest);
+        assert!(queue.announce(), "drained and filled again");
+    }
+}

@@ -1,0 +1,142 @@
+//! Every bound: at it and one beyond.
+
+use crate::support::{Sim, Who, config, object, secs, target};
+use bytes::Bytes;
+use linger_core::{Call, CommandError, ConnFault, ObjectRef, WatchOptions};
+use linger_wire::HObject;
+use linger_wire::frame::{Control, FrameError};
+use linger_wire::msg::{Backoff, BackoffOp};
+
+fn too_long(what: &'static str, len: usize, max: usize) -> CommandError {
+    CommandError::TooLong { what, len, max }
+}
+
+#[test]
+fn payloads_and_contents() {
+    let mut config = config(1);
+    config.limits.payload_bytes = 10;
+    config.limits.write_bytes = 20;
+    let mut sim = Sim::new(config);
+    sim.settle();
+    let bytes = |len: usize| Bytes::from(vec![1; len]);
+    let (now, obj) = (sim.now, object("obj"));
+    assert!(sim.client.notify(now, obj.clone(), bytes(10), secs(1)).is_ok());
+    let refused = sim.client.notify(now, obj.clone(), bytes(11), secs(1));
+    assert_eq!(refused, Err(too_long("payload", 11, 10)));
+    assert!(sim.client.call(now, obj.clone(), Call::WriteFull(bytes(20)), None).is_ok());
+    let refused = sim.client.call(now, obj.clone(), Call::WriteFull(bytes(21)), None);
+    assert_eq!(refused, Err(too_long("content", 21, 20)));
+
+    let watch = sim.client.watch(now, obj.clone(), WatchOptions::default()).unwrap();
+    sim.settle();
+    let live = sim.live(watch);
+    for (id, len) in [(71, 10), (72, 11)] {
+        sim.notify(live.osd, live.cookie, id, b"");
+        let token = sim.got(watch).token;
+        let acked = sim.client.ack(sim.now, token, bytes(len));
+        assert_eq!(acked, if len > 10 { Err(too_long("payload", 11, 10)) } else { Ok(()) });
+        sim.settle();
+    }
+    assert_eq!(sim.count("ack"), 2, "a reply that is too long becomes an empty ack");
+}
+
+#[test]
+fn names() {
+    let mut sim = Sim::connected();
+    let long = |len: usize| "n".repeat(len);
+    let mut watch =
+        |object: ObjectRef| sim.client.watch(sim.now, object, WatchOptions::default()).map(|_| ());
+    assert_eq!(watch(object("")), Err(CommandError::NoName));
+    for (at, beyond) in [
+        (object(&long(2048)), object(&long(2049))),
+        (object("a").key(long(2048).as_str()), object("a").key(long(2049).as_str())),
+        (object("a").namespace(long(256).as_str()), object("a").namespace(long(257).as_str())),
+    ] {
+        assert_eq!(watch(at), Ok(()));
+        assert!(matches!(watch(beyond), Err(CommandError::TooLong { .. })));
+    }
+}
+
+#[test]
+fn timeouts_of_watches() {
+    let mut sim = Sim::connected();
+    let mut watch = |timeout| {
+        let opts = WatchOptions { timeout, ..WatchOptions::default() };
+        sim.client.watch(sim.now, object("obj"), opts).is_ok()
+    };
+    assert!(watch(secs(3)) && watch(secs(86400)));
+    assert!(!watch(secs(2)) && !watch(secs(86401)) && !watch(std::time::Duration::MAX));
+}
+
+#[test]
+fn watches() {
+    let mut config = config(1);
+    config.limits.watches = 2;
+    let mut sim = Sim::new(config);
+    sim.settle();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        ids.push(sim.client.watch(sim.now, object("obj"), WatchOptions::default()).unwrap());
+    }
+    let third = sim.client.watch(sim.now, object("obj"), WatchOptions::default());
+    assert_eq!(third, Err(CommandError::TooManyWatches));
+    sim.client.unwatch(sim.now, ids[0]).unwrap();
+    sim.settle();
+    assert!(sim.client.watch(sim.now, object("obj"), WatchOptions::default()).is_ok());
+}
+
+#[test]
+fn backoffs() {
+    let mut config = config(1);
+    config.limits.backoffs = 3;
+    let mut sim = Sim::new(config);
+    sim.settle();
+    let watch = sim.client.watch(sim.now, object("obj"), WatchOptions::default()).unwrap();
+    sim.settle();
+    sim.live(watch);
+    let pgid = target(&sim.map, &object("obj")).pg;
+    let osd = sim.primary(&object("obj"));
+    let begin = HObject { pool: 1, ..HObject::min() };
+    for id in [1, 2, 3, 3, 4] {
+        assert_eq!(sim.faults(Who::Osd(osd)), []);
+        let block =
+            Backoff { pgid, epoch: 10, op: BackoffOp::Block, id, begin: begin.clone(), end: begin.clone() };
+        sim.peer(Who::Osd(osd)).message(0, &block);
+        sim.settle();
+    }
+    assert_eq!(sim.faults(Who::Osd(osd)), [ConnFault::Unexpected("number of backoffs")]);
+    assert_eq!(sim.backoff_acks.len(), 4);
+}
+
+#[test]
+fn frames_of_a_session() {
+    let mut config = config(1);
+    config.limits.front_bytes = 4000;
+    let mut sim = Sim::new(config);
+    sim.settle();
+    let watch = sim.client.watch(sim.now, object("obj"), WatchOptions::default()).unwrap();
+    sim.settle();
+    let live = sim.live(watch);
+    // 42 bytes around the payload: layout and opcode, three numbers, two lengths, the notifier.
+    let at: &'static [u8] = vec![1; 4000 - 42].leak();
+    let beyond: &'static [u8] = vec![1; 4000 - 41].leak();
+    sim.notify(live.osd, live.cookie, 71, at);
+    assert_eq!(sim.got(watch).payload.len(), at.len());
+    sim.notify(live.osd, live.cookie, 72, beyond);
+    sim.quiet();
+    let faults = sim.faults(Who::Osd(live.osd));
+    assert!(matches!(faults[..], [ConnFault::Frame(FrameError::TooLong { .. })]), "{faults:?}");
+}
+
+#[test]
+fn frames_of_a_handshake() {
+    use crate::support::{Misdeed, Stage};
+    let mut config = config(1);
+    config.limits.handshake_bytes = 2000;
+    let mut sim = Sim::new(config);
+    let frame = Control::AuthReplyMore(Bytes::from(vec![0; 2000]));
+    sim.misdeeds.insert((Who::Mon(0), Stage::AuthDone), Misdeed::Instead(frame));
+    sim.run(secs(1));
+    let faults = sim.faults(Who::Mon(0));
+    assert!(matches!(faults[0], ConnFault::Frame(_)), "{faults:?}");
+}

@@ -1,0 +1,137 @@
+//! Maps: from epoch to epoch, over gaps, and those that can not be used.
+
+use crate::support::{Sim, Who, config, first_map, object, watching};
+use bytes::Bytes;
+use linger_core::{Event, FEATURES};
+use linger_wire::msg::MapMessage;
+use linger_wire::osdmap::OsdMap;
+
+const MON: Who = Who::Mon(0);
+
+fn epoch(sim: &Sim) -> u32 {
+    sim.client.osd_map().unwrap().epoch
+}
+
+fn bad_maps(sim: &Sim) -> Vec<u32> {
+    let bad = |event: &Event| match event {
+        Event::MapFault { epoch, .. } => Some(*epoch),
+        _ => None,
+    };
+    sim.events.iter().filter_map(bad).collect()
+}
+
+fn map_of(epoch: u32) -> Bytes {
+    OsdMap { epoch, ..first_map() }.encode_for(FEATURES)
+}
+
+#[test]
+fn a_map_of_another_epoch_than_its_label_is_refused() {
+    // Above the label, at the label before, far below: none of them may be taken, or asked for
+    // without end.
+    for (label, inside) in [(11, 10), (11, 3), (20, 5), (11, 12), (30, u32::MAX)] {
+        let mut sim = Sim::connected();
+        let fulls = [(label, map_of(inside))].into();
+        let message =
+            MapMessage { fsid: sim.map.fsid, fulls, oldest: label, newest: label, ..MapMessage::default() };
+        sim.peer(MON).message(0, &message);
+        sim.settle();
+        assert_eq!(epoch(&sim), 10, "{inside} as {label}");
+        assert_eq!(bad_maps(&sim), [label], "{inside} as {label}");
+    }
+}
+
+#[test]
+fn a_first_map_of_another_cluster_than_its_label_is_refused() {
+    let mut sim = Sim::new(config(1));
+    let other = OsdMap { fsid: linger_wire::Fsid([9; 16]), ..first_map() };
+    let good = sim.fulls.insert(10, other.encode_for(FEATURES)).unwrap();
+    sim.settle();
+    assert!(sim.client.osd_map().is_none());
+    assert_eq!(bad_maps(&sim), [10]);
+    sim.fulls.insert(10, good);
+    sim.update(|_| {});
+    assert_eq!(epoch(&sim), 11);
+}
+
+#[test]
+fn after_a_bad_incremental_the_full_map_is_asked_for() {
+    let (mut sim, watch) = watching();
+    let to = sim.other(&object("obj"));
+    sim.stage_move(&object("obj"), &[to]);
+    sim.incs.insert(11, Bytes::from_static(b"garbage"));
+    sim.subscribed.clear();
+    sim.publish();
+    sim.settle();
+    assert_eq!(bad_maps(&sim), [11]);
+    assert_eq!(sim.subscribed, [(0, "osdmap".into(), 0, 0)]);
+    assert_eq!(epoch(&sim), 11);
+    assert_eq!(sim.live(watch).osd, to);
+    sim.update(|_| {});
+    assert_eq!(epoch(&sim), 12);
+}
+
+#[test]
+fn a_gap_is_asked_for() {
+    let mut sim = Sim::connected();
+    (0..3).for_each(|_| sim.stage(|_| {}));
+    // As from an OSD that shares what it thinks the client lacks.
+    let incrementals = [(13, sim.incs[&13].clone())].into();
+    let message =
+        MapMessage { fsid: sim.map.fsid, incrementals, oldest: 1, newest: 13, ..MapMessage::default() };
+    sim.peer(MON).message(0, &message);
+    sim.settle();
+    assert_eq!(epoch(&sim), 10, "the subscription brings the rest");
+    sim.publish();
+    sim.settle();
+    assert_eq!(epoch(&sim), 13);
+    assert_eq!(bad_maps(&sim), [0; 0]);
+}
+
+#[test]
+fn older_maps_are_ignored() {
+    let mut sim = Sim::connected();
+    sim.update(|_| {});
+    let fulls = [(10, map_of(10))].into();
+    let message = MapMessage { fsid: sim.map.fsid, fulls, oldest: 1, newest: 11, ..MapMessage::default() };
+    sim.peer(MON).message(0, &message);
+    sim.settle();
+    assert_eq!(epoch(&sim), 11);
+}
+
+#[test]
+fn an_osd_may_bring_maps() {
+    let (mut sim, watch) = watching();
+    let osd = sim.primary(&object("obj"));
+    let to = sim.other(&object("obj"));
+    sim.stage_move(&object("obj"), &[to]);
+    let incrementals = [(11, sim.incs[&11].clone())].into();
+    let message =
+        MapMessage { fsid: sim.map.fsid, incrementals, oldest: 1, newest: 11, ..MapMessage::default() };
+    sim.peer(Who::Osd(osd)).message(0, &message);
+    sim.settle();
+    assert_eq!(sim.live(watch).osd, to);
+    // The monitor's own copy changes nothing any more.
+    sim.publish();
+    sim.settle();
+    sim.quiet();
+}
+
+#[test]
+fn without_a_subscription_maps_come_when_something_waits_for_one() {
+    let mut config = config(1);
+    config.follow_map = false;
+    let mut sim = Sim::new(config);
+    sim.settle();
+    sim.subscribed.clear();
+    sim.update(|inc| {
+        (0..3).for_each(|osd| _ = inc.new_state.insert(osd, linger_wire::osdmap::osd_state::UP));
+    });
+    assert_eq!(epoch(&sim), 10, "nobody asked");
+    let call = sim.client.call(sim.now, object("obj"), linger_core::Call::Stat, None).unwrap();
+    sim.down.extend((0..3).map(Who::Osd));
+    sim.run(crate::support::secs(30));
+    let asked: Vec<_> = sim.subscribed.iter().map(|(_, _, start, flags)| (*start, *flags)).collect();
+    assert!(asked.contains(&(11, 1)), "a target that can not be reached is reason to ask: {asked:?}");
+    assert_eq!(epoch(&sim), 11);
+    sim.client.abandon_call(sim.now, call);
+}

@@ -1,0 +1,207 @@
+//! Monitors: finding one, losing it, and what is asked of the next one.
+
+use crate::support::{Misdeed, Sim, Stage, Who, config, lost, millis, mon_addr, object, secs, watching};
+use bytes::Bytes;
+use linger_core::{ConnFault, Event, LossCause, ObjectRef, Query, WatchOptions};
+use linger_wire::Fsid;
+
+const MON: Who = Who::Mon(0);
+
+/// Where OSD maps were subscribed from, and how.
+fn map_subscriptions(sim: &mut Sim) -> Vec<(u64, u8)> {
+    let all = sim.subscribed.drain(..).filter(|(_, name, ..)| name == "osdmap");
+    all.map(|(_, _, start, flags)| (start, flags)).collect()
+}
+
+#[test]
+fn one_of_several_monitors_is_enough() {
+    for up in 0..3 {
+        let mut sim = Sim::new(config(3));
+        sim.down.extend((0..3).filter(|mon| *mon != up).map(Who::Mon));
+        sim.settle();
+        assert!(sim.has_session(Who::Mon(up)), "m{up}");
+        assert_eq!(sim.peers.len(), 1);
+    }
+}
+
+#[test]
+fn the_first_login_wins_and_the_others_are_dropped() {
+    let mut sim = Sim::new(config(3));
+    sim.settle();
+    assert_eq!(sim.dials.len(), 3);
+    assert_eq!(sim.peers.len(), 1);
+    assert!(sim.drops.iter().all(|(_, why)| *why == ConnFault::Dropped));
+    assert_eq!(sim.drops.len(), 2);
+}
+
+#[test]
+fn without_any_monitor_it_goes_on_trying_at_growing_intervals() {
+    let mut sim = Sim::new(config(3));
+    sim.down.extend((0..3).map(Who::Mon));
+    sim.run(secs(3600));
+    let rounds = sim.dials.len() / 3;
+    assert!((120..=140).contains(&rounds), "{rounds} rounds in an hour, the last ones 30 s apart");
+    sim.down.clear();
+    sim.run(secs(31));
+    assert!(sim.client.osd_map().is_some());
+}
+
+#[test]
+fn a_lost_session_goes_on_at_another_monitor_from_the_next_epoch() {
+    let mut sim = Sim::new(config(3));
+    sim.settle();
+    assert_eq!(map_subscriptions(&mut sim), [(0, 0)]);
+    sim.update(|_| {});
+    sim.run(secs(20));
+    let mon = (0..3).find(|mon| sim.has_session(Who::Mon(*mon))).unwrap();
+    sim.down.insert(Who::Mon(mon));
+    sim.reset(Who::Mon(mon));
+    assert_eq!(map_subscriptions(&mut sim), [(12, 0)]);
+    sim.update(|_| {});
+    assert_eq!(sim.client.osd_map().unwrap().epoch, 12);
+    assert_eq!(map_subscriptions(&mut sim), []);
+}
+
+#[test]
+fn epochs_of_the_time_between_sessions_are_caught_up() {
+    let (mut sim, watch) = watching();
+    sim.run(secs(20));
+    let to = sim.other(&object("obj"));
+    sim.stage_move(&object("obj"), &[to]);
+    sim.stage_move(&object("obj"), &[]);
+    sim.reset(MON);
+    sim.run(secs(1));
+    assert_eq!(sim.client.osd_map().unwrap().epoch, 12);
+    assert_eq!(sim.live(watch).generation, 1, "the move in between is seen");
+}
+
+#[test]
+fn a_monitor_that_falls_silent_is_left() {
+    let mut sim = Sim::connected();
+    sim.peer(MON).silent = true;
+    sim.run(secs(26));
+    assert_eq!(sim.faults(MON), [ConnFault::KeepaliveTimeout]);
+    assert!(sim.has_session(MON));
+}
+
+#[test]
+fn version_queries_are_asked_again() {
+    let mut sim = Sim::connected();
+    sim.answer_versions = false;
+    let watch = sim.client.watch(sim.now, ObjectRef::new("never", "x"), WatchOptions::default()).unwrap();
+    sim.run(secs(20));
+    sim.reset(MON);
+    sim.run(secs(5));
+    let [(_, first), (conn, second)] = sim.version_queries[..] else { panic!("{:?}", sim.version_queries) };
+    assert_eq!(first, second);
+    sim.quiet();
+    sim.answer_version(conn, second);
+    sim.answer_version(conn, second);
+    sim.settle();
+    assert_eq!(sim.error(watch), lost(LossCause::PoolGone, None));
+    sim.closed(watch);
+}
+
+#[test]
+fn another_global_id_loses_every_watch_once() {
+    let (mut sim, one) = watching();
+    let two = sim.client.watch(sim.now, object("two"), WatchOptions::default()).unwrap();
+    sim.settle();
+    sim.live(two);
+    sim.hold = vec!["notify"];
+    let notify = sim.client.notify(sim.now, object("obj"), Bytes::new(), secs(60)).unwrap();
+    sim.run(secs(20));
+    let before = sim.take("notify");
+    sim.drops.clear();
+    sim.seen.clear();
+    sim.global_id = 5000;
+    sim.reset(MON);
+    sim.run(secs(5));
+    for watch in [one, two] {
+        assert_eq!(sim.error(watch), lost(LossCause::Identity, None));
+        let live = sim.live(watch);
+        assert_eq!((live.global_id, live.generation, live.may_have_missed), (5000, 1, true));
+        assert!(live.cookie > 3);
+    }
+    sim.quiet();
+    assert_eq!(sim.count("reconnect"), 0);
+    let osds = sim.drops.iter().filter(|(who, why)| matches!(who, Who::Osd(_)) && *why == ConnFault::Dropped);
+    assert!(osds.count() >= 1, "sessions of the old identity are closed");
+    let again = sim.take("notify");
+    assert_ne!((again.conn, again.tid), (before.conn, before.tid));
+    assert_eq!(sim.outcome(notify), None);
+    assert_eq!(sim.client.global_id(), Some(5000));
+}
+
+#[test]
+fn the_same_global_id_loses_nothing() {
+    let (mut sim, _) = watching();
+    sim.run(secs(20));
+    sim.seen.clear();
+    sim.reset(MON);
+    sim.run(secs(1));
+    sim.quiet();
+    assert!(sim.kinds().iter().all(|kind| *kind == "ping"));
+}
+
+#[test]
+fn another_cluster_is_refused() {
+    let mut config = config(1);
+    config.fsid = Some(Fsid([9; 16]));
+    let mut sim = Sim::new(config);
+    sim.run(secs(60));
+    let fault = ConnFault::WrongCluster { found: crate::support::FSID };
+    let is_it =
+        |event: &Event| matches!(event, Event::MonFault { fault: f, permanent: true, .. } if *f == fault);
+    assert!(sim.events.iter().all(is_it), "{:?}", sim.events);
+    assert!((3..30).contains(&sim.events.len()), "{} faults in a minute", sim.events.len());
+    assert!(sim.client.osd_map().is_none());
+}
+
+#[test]
+fn maps_of_another_cluster_are_refused() {
+    let mut sim = Sim::connected();
+    sim.map.fsid = Fsid([9; 16]);
+    sim.stage(|_| {});
+    sim.publish();
+    sim.run(secs(1));
+    assert_eq!(sim.faults(MON)[0], ConnFault::WrongCluster { found: Fsid([9; 16]) });
+    assert_eq!(sim.client.osd_map().unwrap().epoch, 10);
+}
+
+#[test]
+fn names_are_resolved_anew_in_each_round() {
+    let mut config = config(1);
+    config.mons = Some("v2:mon.example:3300".parse().unwrap());
+    let mut sim = Sim::new(config);
+    sim.run(secs(10));
+    let asked = sim.resolves.len();
+    assert!((2..6).contains(&asked), "{asked} questions in 10 s");
+    let (stale, _) = sim.resolves.pop_front().unwrap();
+    sim.client.handle_resolved(sim.now, stale, &[mon_addr(0)]);
+    sim.settle();
+    assert!(sim.dials.is_empty(), "an answer to an older round");
+    let (id, query) = sim.resolves.pop_back().unwrap();
+    assert_eq!(query, Query::Host { host: "mon.example".into(), port: 3300 });
+    sim.client.handle_resolved(sim.now, id, &[mon_addr(0)]);
+    sim.settle();
+    assert!(sim.has_session(MON));
+}
+
+#[test]
+fn a_name_for_an_address_at_hand_is_not_asked_without_end() {
+    let mut config = config(1);
+    config.mons = Some(format!("v2:{},v2:mon.example:3300", mon_addr(0)).parse().unwrap());
+    let mut sim = Sim::new(config);
+    sim.misdeeds.insert((MON, Stage::Banner), Misdeed::Silence);
+    for _ in 0..100 {
+        while let Some((id, _)) = sim.resolves.pop_front() {
+            sim.client.handle_resolved(sim.now, id, &[mon_addr(0)]);
+            sim.drain();
+            assert!(sim.dials.len() < 60);
+        }
+        sim.run(millis(100));
+    }
+    let asked = sim.log.iter().filter(|line| line.contains("Resolve")).count();
+    assert!(asked < 8, "{asked} questions in 10 s");
+}
