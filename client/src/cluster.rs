@@ -1,0 +1,117 @@
+//! A cluster, as its user has it.
+
+use crate::engine::Command;
+use crate::error::Error;
+use crate::event::Events;
+use crate::pool::Pool;
+use crate::shared::Lifeline;
+use crate::ticket::Ticket;
+use linger_core::PoolRef;
+use linger_wire::Fsid;
+use linger_wire::osdmap::OsdMap;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// A client of a cluster. Clones are the same client.
+///
+/// Dropping the last handle (this, its pools, watches and notifies) ends what is left in the
+/// background, for at most 5 s; [`Cluster::close`] does it in sight.
+#[derive(Debug, Clone)]
+pub struct Cluster(Arc<Lifeline>);
+
+impl Cluster {
+    /// A pool, by name or number.
+    #[must_use]
+    pub fn pool(&self, pool: impl Into<PoolRef>) -> Pool {
+        Pool::new(pool.into(), Arc::clone(&self.0))
+    }
+
+    /// The client's number: others know it as `client.N`. It changes if the monitors no longer know
+    /// the client, as after a long loss of all of them; each watch is then lost and registered anew.
+    #[must_use]
+    pub fn global_id(&self) -> u64 {
+        self.0.0.global_id()
+    }
+
+    /// The cluster's id.
+    #[must_use]
+    pub fn fsid(&self) -> Fsid {
+        self.0.0.fsid()
+    }
+
+    /// What goes wrong and is dealt with, for a log.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(&self.0.0)
+    }
+
+    /// Has a look at the newest OSD map. The closure runs in the driver: it must be short.
+    ///
+    /// # Errors
+    /// The cluster is closed, or its driver failed.
+    pub async fn with_map<T, F>(&self, look: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&OsdMap) -> T + Send + 'static,
+    {
+        let shared = &self.0.0;
+        let ticket = Ticket::<(), Result<T, Error>>::new();
+        let end = ticket.clone();
+        shared.setups.enter(shared).await?;
+        if !shared.send(Command::map(Box::new(move |map| end.finish(map.map(look))))) {
+            return Err(shared.ended());
+        }
+        poll_fn(|cx| ticket.poll(cx)).await
+    }
+
+    /// Ends everything: watches are unwatched, notifies and calls fail as closed. Gives the number of
+    /// watches whose end the cluster did not confirm within `within`; it drops each when its timeout
+    /// is over. If it was closed before, that is 0.
+    ///
+    /// # Errors
+    /// The driver failed.
+    pub async fn close(&self, within: Duration) -> Result<usize, Error> {
+        let ticket = Ticket::new();
+        let sent = self.0.0.send(Command::close(within, Some(ticket.clone())));
+        match (sent, self.0.0.ended()) {
+            (true, _) => poll_fn(|cx| ticket.poll(cx)).await,
+            (false, Error::Closed) => Ok(0),
+            (false, error) => Err(error),
+        }
+    }
+}
+
+/// A cluster that is being connected to: a future of it.
+///
+/// It resolves once there is a session with a monitor and an OSD map. It fails at once when login is
+/// refused, when all monitors can not be used for a reason that stays, or when its time is over.
+/// Dropping it closes the client.
+#[derive(Debug)]
+#[must_use = "dropping it closes the client"]
+pub struct Connecting {
+    ticket: Ticket<(), Result<(), Error>>,
+    lifeline: Arc<Lifeline>,
+}
+
+impl Connecting {
+    pub(crate) fn new(ticket: Ticket<(), Result<(), Error>>, lifeline: Arc<Lifeline>) -> Self {
+        Self { ticket, lifeline }
+    }
+
+    /// What goes wrong and is dealt with, for a log.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(&self.lifeline.0)
+    }
+}
+
+impl Future for Connecting {
+    type Output = Result<Cluster, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.ticket.poll(cx).map_ok(|()| Cluster(Arc::clone(&self.lifeline)))
+    }
+}

@@ -1,0 +1,119 @@
+//! News of the cluster that no request asked for.
+
+use crate::shared::Shared;
+use async_channel::Receiver;
+use futures_core::Stream;
+use linger_core::{ConnFault, MapError};
+use std::fmt;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Something that went wrong and that the client deals with by itself: for a log.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum ClusterEvent {
+    /// A monitor could not be used. The client goes on trying.
+    MonFault {
+        /// Its address.
+        addr: Option<SocketAddr>,
+        /// What is wrong.
+        fault: ConnFault,
+        /// The errno of the system, where it gave one.
+        os_error: Option<i32>,
+        /// Whether a person must act: a wrong key, denied, another cluster.
+        permanent: bool,
+    },
+    /// An OSD's connection failed. The client dials it again.
+    OsdFault {
+        /// The OSD.
+        osd: i32,
+        /// What is wrong.
+        fault: ConnFault,
+    },
+    /// A map could not be used; the maps after it are asked for anew.
+    MapFault {
+        /// Its epoch.
+        epoch: u32,
+        /// What is wrong.
+        error: MapError,
+    },
+    /// A name could not be resolved. The client asks again in its next round.
+    ResolveFault {
+        /// What was asked.
+        query: String,
+        /// The resolver's answer.
+        why: String,
+    },
+    /// Older events were dropped because they were not taken in time.
+    Lost {
+        /// How many.
+        events: u64,
+    },
+}
+
+impl ClusterEvent {
+    /// The errno that a daemon or the system gave; positive.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            Self::MonFault { fault: ConnFault::Auth(error), .. } => error.errno(),
+            Self::MonFault { os_error, .. } => *os_error,
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ClusterEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MonFault { addr, fault, os_error, .. } => {
+                match addr {
+                    Some(addr) => write!(f, "monitor {addr}: {fault}")?,
+                    None => write!(f, "monitor: {fault}")?,
+                }
+                match os_error {
+                    Some(errno) => write!(f, ": {}", std::io::Error::from_raw_os_error(*errno)),
+                    None => Ok(()),
+                }
+            }
+            Self::OsdFault { osd, fault } => write!(f, "osd.{osd}: {fault}"),
+            Self::MapFault { epoch, error } => write!(f, "osdmap {epoch}: {error}"),
+            Self::ResolveFault { query, why } => write!(f, "cannot resolve {query}: {why}"),
+            Self::Lost { events } => write!(f, "{events} events were lost"),
+        }
+    }
+}
+
+/// The cluster's events: a stream that ends with the cluster.
+///
+/// The newest 64 are kept until they are taken; how many older ones were dropped is said first. It
+/// does not keep the cluster open. Of several such streams each event goes to one.
+#[derive(Debug)]
+pub struct Events {
+    shared: Arc<Shared>,
+    receiver: Pin<Box<Receiver<ClusterEvent>>>,
+}
+
+impl Events {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), receiver: Box::pin(shared.events()) }
+    }
+
+    /// The next event; `None` once the cluster is closed. Cancel-safe.
+    pub async fn next(&mut self) -> Option<ClusterEvent> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+}
+
+impl Stream for Events {
+    type Item = ClusterEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ClusterEvent>> {
+        match self.shared.take_events_lost() {
+            0 => self.receiver.as_mut().poll_next(cx),
+            events => Poll::Ready(Some(ClusterEvent::Lost { events })),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Handles on a Ceph cluster's watches and notifies, free of any runtime, and Ceph's configuration.
+//!
+//! An adapter such as `linger-tokio` connects and gives a [`Cluster`]; from there on all is here:
+//!
+//! ```no_run
+//! use linger_client::{Cluster, Error, NotifyOutcome, WatchEvent, WatchOptions};
+//! use std::time::Duration;
+//!
+//! async fn demo(cluster: Cluster) -> Result<(), Error> {
+//!     let pool = cluster.pool("rbd");
+//!     pool.create("greetings", false).await?;
+//!     let mut watch = pool.watch("greetings", WatchOptions::default()).await?;
+//!     watch.live().await?;
+//!
+//!     let notify = pool.notify("greetings", "hello", Duration::from_secs(10)).await?;
+//!     while let Some(event) = watch.next().await {
+//!         if let WatchEvent::Notification(notification) = event {
+//!             println!("{} says {:?}", notification.from, notification.payload);
+//!             let _ = notification.ack("hello yourself");
+//!             break;
+//!         }
+//!     }
+//!     if let NotifyOutcome::Done(report) = notify.await? {
+//!         println!("{} answers", report.watchers.acks.len());
+//!     }
+//!     watch.unwatch().await?;
+//!     cluster.close(Duration::from_secs(5)).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # For adapters
+//!
+//! An [`Engine`] is the core with its handles; what is left to an adapter is I/O: see there.
+
+mod clock;
+mod cluster;
+pub mod config;
+mod engine;
+mod error;
+mod event;
+mod mailbox;
+mod notify;
+mod options;
+mod pool;
+mod ready;
+mod shared;
+mod ticket;
+mod watch;
+
+pub use clock::Clock;
+pub use cluster::{Cluster, Connecting};
+pub use engine::{Command, Engine, IoOutput};
+pub use error::{ConnectError, Error};
+pub use event::{ClusterEvent, Events};
+pub use notify::Notify;
+pub use options::ConnectOptions;
+pub use pool::{Content, Pool, Stat};
+pub use ready::ReadyList;
+pub use watch::{Notification, Watch, WatchEvent};
+
+pub use linger_core::{
+    CommandError, Config, Limits, Live, LossCause, NotifyOutcome, NotifyReport, ObjectRef, OnDrop, OpError,
+    PoolRef, Reregister, Timing, WatchError, WatchId, WatchOptions, WhenFull,
+};
+pub use linger_wire::{EntityName, Fsid, Name, msg::Watcher, osdmap::OsdMap};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks; what a panic elsewhere left behind is still whole, as no step here can panic half-done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,140 @@
+//! What all handles of one cluster and its engine share.
+
+use crate::engine::Command;
+use crate::error::Error;
+use crate::event::ClusterEvent;
+use async_channel::{Receiver, Sender};
+
+use linger_wire::Fsid;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// How long the last handle's drop lets watches end in order.
+pub(crate) const DROP_WITHIN: Duration = Duration::from_secs(5);
+/// Watches, questions to the map and the like that wait for the engine.
+const SETUPS: usize = 256;
+/// Events of the cluster that are kept until they are taken.
+const EVENTS: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    commands: Sender<Command>,
+    /// Calls and notifies under way, as many as the core takes.
+    pub(crate) ops: Gate,
+    /// Commands that are over as soon as the engine saw them.
+    pub(crate) setups: Gate,
+    /// The largest ack.
+    pub(crate) payload_bytes: usize,
+    /// What pools give their calls unless told otherwise.
+    pub(crate) call_within: Option<Duration>,
+    fsid: OnceLock<Fsid>,
+    global_id: AtomicU64,
+    /// Why the engine is gone.
+    ended: OnceLock<Error>,
+    events: (Sender<ClusterEvent>, Receiver<ClusterEvent>),
+    events_lost: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(commands: Sender<Command>, options: &crate::ConnectOptions) -> Arc<Self> {
+        let limits = &options.config.limits;
+        Arc::new(Self {
+            commands,
+            ops: Gate::new(limits.ops_in_flight),
+            setups: Gate::new(SETUPS),
+            payload_bytes: limits.payload_bytes,
+            call_within: options.call_within,
+            fsid: OnceLock::new(),
+            global_id: AtomicU64::new(0),
+            ended: OnceLock::new(),
+            events: async_channel::bounded(EVENTS),
+            events_lost: AtomicU64::new(0),
+        })
+    }
+
+    /// Hands a command to the engine without waiting; false if the engine is gone.
+    ///
+    /// The channel has no bound of its own: commands that take part in a queue pass a gate before,
+    /// and all others are at most a few for each handle, watch and notification that there is.
+    pub(crate) fn send(&self, command: Command) -> bool {
+        self.commands.try_send(command).is_ok()
+    }
+
+    /// Why no command can be carried out any more.
+    pub(crate) fn ended(&self) -> Error {
+        self.ended.get().cloned().unwrap_or(Error::Closed)
+    }
+
+    pub(crate) fn end(&self, why: Error) {
+        let _ = self.ended.set(why);
+        self.ops.close();
+        self.setups.close();
+        self.events.0.close();
+    }
+
+    pub(crate) fn connected(&self, fsid: Fsid) {
+        let _ = self.fsid.set(fsid);
+    }
+
+    pub(crate) fn fsid(&self) -> Fsid {
+        self.fsid.get().copied().unwrap_or_default()
+    }
+
+    pub(crate) fn set_global_id(&self, id: u64) {
+        self.global_id.store(id, Ordering::Relaxed);
+    }
+
+    pub(crate) fn global_id(&self) -> u64 {
+        self.global_id.load(Ordering::Relaxed)
+    }
+
+    /// Adds an event; the oldest makes room.
+    pub(crate) fn tell(&self, event: ClusterEvent) {
+        if let Ok(Some(_)) = self.events.0.force_send(event) {
+            self.events_lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn events(&self) -> Receiver<ClusterEvent> {
+        self.events.1.clone()
+    }
+
+    pub(crate) fn take_events_lost(&self) -> u64 {
+        self.events_lost.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// What keeps the cluster open: dropping the last clone closes it.
+#[derive(Debug)]
+pub(crate) struct Lifeline(pub(crate) Arc<Shared>);
+
+impl Drop for Lifeline {
+    fn drop(&mut self) {
+        self.0.send(Command::close(DROP_WITHIN, None));
+    }
+}
+
+/// Where handles wait until there is room for another command.
+#[derive(Debug)]
+pub(crate) struct Gate(Sender<()>, Receiver<()>);
+
+impl Gate {
+    fn new(room: usize) -> Self {
+        let (sender, receiver) = async_channel::bounded(room.max(1));
+        Self(sender, receiver)
+    }
+
+    /// Waits for room. What entered must leave: the engine sees to that once it has the command.
+    pub(crate) async fn enter(&self, shared: &Shared) -> Result<(), Error> {
+        self.0.send(()).await.map_err(|_| shared.ended())
+    }
+
+    pub(crate) fn leave(&self) {
+        let _ = self.1.try_recv();
+    }
+
+    fn close(&self) {
+        self.0.close();
+    }
+}
