@@ -1,0 +1,86 @@
+//! Daemons die and come back, pools and objects go: on a cluster of its own.
+
+use crate::common::{notification, soon, wait};
+use anyhow::{Result, bail};
+use linger_testbed::{Cluster, Daemon, PoolKind, available};
+use linger_tokio::config::Settings;
+use linger_tokio::{LossCause, Watch, WatchEvent, WatchOptions};
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+fn options() -> WatchOptions {
+    WatchOptions { timeout: Duration::from_secs(20), ..WatchOptions::default() }
+}
+
+/// The next time that the watch is live at another OSD than that, with no loss before.
+async fn live_elsewhere(watch: &mut Watch, than: i32) -> Result<linger_tokio::Live> {
+    loop {
+        match soon(watch.next()).await? {
+            Some(WatchEvent::Live(live)) if live.may_have_missed => bail!("{live:?}: RECONNECT finds it"),
+            Some(WatchEvent::Live(live)) if live.osd != than => return Ok(live),
+            Some(WatchEvent::Live(_)) => {}
+            other => bail!("{other:?} instead of live"),
+        }
+    }
+}
+
+/// Where the watch is by now.
+async fn primary(watch: &mut Watch, mut osd: i32) -> Result<i32> {
+    while let Ok(event) = tokio::time::timeout(Duration::from_millis(500), watch.next()).await {
+        match event {
+            Some(WatchEvent::Live(live)) if live.generation == 0 || !live.may_have_missed => osd = live.osd,
+            other => bail!("{other:?} instead of live"),
+        }
+    }
+    Ok(osd)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watches_follow_their_primary_and_end_with_their_object() -> Result<()> {
+    if available().is_err() {
+        println!("SKIPPED watches_follow_their_primary_and_end_with_their_object");
+        return Ok(());
+    }
+    let ceph = wait(|| Cluster::builder().osds(3).boot())?;
+    wait(|| ceph.pool("plain", PoolKind::Replicated, 8))?;
+    wait(|| ceph.pool("coded", PoolKind::Erasure, 8))?;
+    let settings = Settings::builder().conf(ceph.conf().display().to_string()).build()?;
+    let cluster = linger_tokio::connect(settings).await?;
+    let mut watches = Vec::new();
+    for pool in ["plain", "coded"] {
+        let pool = cluster.pool(pool);
+        pool.create("followed", false).await?;
+        let mut watch = pool.watch("followed", options()).await?;
+        let live = soon(watch.live()).await??;
+        watches.push((pool, watch, live.osd));
+    }
+
+    for (pool, watch, osd) in &mut watches {
+        let osd = primary(watch, *osd).await?;
+        let dead = Daemon::Osd(u32::try_from(osd)?);
+        wait(|| ceph.kill(dead))?;
+        live_elsewhere(watch, osd).await?;
+        let notify = pool.notify("followed", "still there?", TIMEOUT).await?;
+        notification(watch).await?.ack("yes")?;
+        soon(notify).await??;
+        wait(|| ceph.start(dead))?;
+        wait(|| ceph.wait_clean())?;
+    }
+
+    // What the daemons' return did is not told apart here: any number of moves, but no loss.
+    for (pool, watch, _) in &mut watches {
+        pool.remove("followed").await?;
+        let cause = loop {
+            match soon(watch.next()).await? {
+                Some(WatchEvent::Live(live)) => assert!(!live.may_have_missed, "{live:?}"),
+                Some(WatchEvent::Error(error)) if error.is_terminal() => break error.cause,
+                Some(WatchEvent::Error(error)) => assert_eq!(error.cause, LossCause::Disconnected),
+                other => bail!("{other:?}"),
+            }
+        };
+        assert_eq!(cause, LossCause::ObjectGone);
+    }
+    assert_eq!(soon(cluster.close(TIMEOUT)).await??, 0);
+    Ok(())
+}
