@@ -1,0 +1,204 @@
+//! The command line: what may be said, and its help.
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Watch and notify objects of a Ceph cluster.
+///
+/// A watch gets every notify that anybody sends to its object, and survives lost connections, map changes and dead
+/// daemons. A notify waits until every watcher has answered. The cluster is found as Ceph's own programs find it:
+/// by /etc/ceph/ceph.conf and its keyring, CEPH_CONF and CEPH_ARGS, or by the options below.
+#[derive(Debug, Parser)]
+#[command(name = "linger", version, disable_help_subcommand = true, after_help = AFTER, after_long_help = AFTER_LONG)]
+pub struct Cli {
+    /// Options of all commands.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER: &str = "Options may stand before and after the command. Exit codes: 0 done, 1 failed, 2 wrong usage, \
+    3 a watcher missed the notify.";
+
+const AFTER_LONG: &str = "\
+Options may stand before and after the command.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a watcher missed the notify.
+
+Examples:
+  linger watch rbd greeting --create --ack hello    print notifies and answer each with hello
+  linger notify rbd greeting 'good morning'         send one and print who answered
+  linger ls rbd greeting                            who watches
+  linger map rbd greeting                           where the object is
+  linger osdmap osdmap.bin --pgs                    placement by a map from 'ceph osd getmap'";
+
+/// Options of all commands.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Global {
+    /// Configuration file [default: CEPH_CONF, else /etc/ceph/ceph.conf and Ceph's other places]
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub conf: Option<String>,
+    /// Keyring with the client's key [default: as the configuration says, else Ceph's usual places]
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub keyring: Option<String>,
+    /// Log in as client.ID [default: admin]
+    #[arg(long, value_name = "ID", global = true)]
+    pub id: Option<String>,
+    /// Log in as TYPE.ID
+    #[arg(short, long, value_name = "TYPE.ID", global = true)]
+    pub name: Option<String>,
+    /// Monitors, in any form of Ceph's mon_host: 10.0.0.1,10.0.0.2 or [v2:10.0.0.1:3300,v1:10.0.0.1:6789]
+    #[arg(short, long, value_name = "ADDRS", global = true)]
+    pub mon_host: Option<String>,
+    /// Namespace of the object
+    #[arg(short = 'N', long, value_name = "NS", global = true)]
+    pub namespace: Option<OsString>,
+    /// Locator key: places the object by KEY instead of its name
+    #[arg(long, value_name = "KEY", global = true)]
+    pub locator: Option<OsString>,
+    /// Print results as JSON, one object a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Runtime that does the I/O
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        value_name = "NAME",
+        global = true
+    )]
+    pub runtime: Runtime,
+    /// Tell on stderr what happens to connections, and what is odd in the configuration
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// The runtimes there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Runtime {
+    /// tokio, one thread.
+    #[default]
+    Tokio,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch objects and print what comes
+    ///
+    /// Prints an event a line: live (the watch is registered; again after a loss, and whether notifies may have been
+    /// missed), notify, error (the watch is lost; it comes back by itself unless the error is terminal), overflow
+    /// (notifies were shed), closed. Ends after --count notifies, on SIGINT and on SIGTERM, and takes its watches back
+    /// before it leaves. An object that is gone ends its watch; exits 1 when no watch is left.
+    Watch(Watch),
+    /// Notify an object's watchers and wait for their answers
+    ///
+    /// Prints who answered with what, and who missed it. Exits 0 if all answered or nobody watches, 3 if somebody
+    /// missed it, 1 if there is no outcome.
+    Notify(Notify),
+    /// List an object's watchers: client, cookie, address, timeout
+    Ls(Ls),
+    /// Show where objects are: placement group, up and acting OSDs, primaries
+    ///
+    /// As 'ceph osd map' does it, also for objects that do not exist.
+    Map(Map),
+    /// Decode a file with an OSDMap, as 'ceph osd getmap -o FILE' writes it
+    ///
+    /// Needs no cluster. Maps of Nautilus to Tentacle.
+    Osdmap(Osdmap),
+}
+
+/// `watch`
+#[derive(Debug, Clone, Args)]
+pub struct Watch {
+    /// Pool of the objects
+    pub pool: OsString,
+    /// Objects to watch
+    #[arg(required = true, value_name = "OBJECT")]
+    pub objects: Vec<OsString>,
+    /// Create objects that do not exist
+    #[arg(long)]
+    pub create: bool,
+    /// Seconds without a sign of life after which the cluster drops the watch
+    #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u32).range(3..=86_400))]
+    pub timeout: u32,
+    /// Answer each notify with TEXT [default: an empty answer]
+    #[arg(long, value_name = "TEXT", conflicts_with = "no_ack")]
+    pub ack: Option<OsString>,
+    /// Do not answer: notifiers wait until their timeout and see this watcher missed
+    #[arg(long)]
+    pub no_ack: bool,
+    /// Leave after N notifies, over all objects
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+}
+
+/// `notify`
+#[derive(Debug, Clone, Args)]
+pub struct Notify {
+    /// Pool of the object
+    pub pool: OsString,
+    /// Object to notify
+    pub object: OsString,
+    /// What to send; - reads it from stdin [default: nothing]
+    pub payload: Option<OsString>,
+    /// Seconds to wait for answers
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub timeout: u32,
+}
+
+/// `ls`
+#[derive(Debug, Clone, Args)]
+pub struct Ls {
+    /// Pool of the object
+    pub pool: OsString,
+    /// Object
+    pub object: OsString,
+}
+
+/// `map`
+#[derive(Debug, Clone, Args)]
+pub struct Map {
+    /// Pool of the objects
+    pub pool: OsString,
+    /// Objects, which need not exist
+    #[arg(required = true, value_name = "OBJECT")]
+    pub objects: Vec<OsString>,
+}
+
+/// `osdmap`
+#[derive(Debug, Clone, Args)]
+pub struct Osdmap {
+    /// File with the map; - is stdin
+    pub file: PathBuf,
+    /// Set all OSDs up and in first
+    #[arg(long)]
+    pub mark_up_in: bool,
+    /// Print the OSDs of each placement group, as 'osdmaptool --test-map-pgs-dump-all' does
+    #[arg(long)]
+    pub pgs: bool,
+}
+
+impl Cli {
+    /// Parses the words of a command line, the program's name first.
+    ///
+    /// # Errors
+    /// What clap finds, and also its answers to `--help` and `--version`.
+    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let cli = Self::try_parse_from(words)?;
+        // clap does not see conflicts of global options on both sides of the command.
+        if cli.global.id.is_some() && cli.global.name.is_some() {
+            let text = "--id and --name cannot be used together";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, text));
+        }
+        Ok(cli)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! From options to a cluster.
+
+use crate::cli::Global;
+use crate::explain::{self, explain};
+use crate::failure::{Failure, one_line, tell};
+use linger_client::config::{Environment, Settings};
+use linger_client::{Cluster, ConnectOptions, Events, Name, Pool, PoolRef};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+/// How long to look for monitors that nobody named.
+const WITHOUT_MON_HOST: Duration = Duration::from_secs(10);
+/// How long to wait for monitors, unless the configuration has a time of its own.
+const FOR_MONITORS: Duration = Duration::from_secs(30);
+/// The configuration's default (`client_mount_timeout`), made for daemons that start with their cluster.
+const CEPHS_OWN: Duration = Duration::from_secs(300);
+/// After how long a person wonders what is going on.
+const IMPATIENT: Duration = Duration::from_secs(5);
+
+/// Reads the configuration as the options say.
+///
+/// # Errors
+/// What is wrong with it.
+fn settings(global: &Global) -> Result<Settings, Failure> {
+    let mut builder = Settings::builder().environment(Environment::from_process());
+    if let Some(files) = &global.conf {
+        builder = builder.conf(files);
+    }
+    if let Some(files) = &global.keyring {
+        builder = builder.keyring(files);
+    }
+    if let Some(id) = &global.id {
+        builder = builder.id(id);
+    }
+    if let Some(name) = &global.name {
+        builder = builder.name(name);
+    }
+    if let Some(addrs) = &global.mon_host {
+        builder = builder.mon_host(addrs);
+    }
+    let settings = builder.build().map_err(|error| Failure::settings(&error))?;
+    if global.verbose {
+        for warning in &settings.warnings {
+            tell(&one_line(&warning.to_string()));
+        }
+    }
+    Ok(settings)
+}
+
+/// Connects, and tells what happens on the way if that was asked for.
+///
+/// # Errors
+/// The cluster does not let the client in.
+pub async fn connect(global: &Global) -> Result<Cluster, Failure> {
+    let settings = settings(global)?;
+    let mut options = ConnectOptions::try_from(&settings).map_err(|error| explain(&error))?;
+    if options.connect_within == Some(CEPHS_OWN) {
+        options = options.connect_within(FOR_MONITORS);
+    }
+    if settings.mon_host.is_none() {
+        // More likely a forgotten option than a cluster that is down.
+        let within = WITHOUT_MON_HOST.min(options.connect_within.unwrap_or(Duration::MAX));
+        options = options.connect_within(within);
+    }
+    let connecting = linger_tokio::start(options).map_err(|error| explain(&error))?;
+    let log = tokio::spawn(log(connecting.events(), global.verbose));
+    let cluster = connecting.await.map_err(|error| explain::connecting(&error, &settings))?;
+    if global.verbose {
+        tell(&format!("connected to cluster {} as client.{}", cluster.fsid(), cluster.global_id()));
+    } else {
+        log.abort();
+    }
+    Ok(cluster)
+}
+
+/// Tells all events, or a person who waits for a connection why it takes so long.
+async fn log(mut events: Events, all: bool) {
+    if !all {
+        if !io::stderr().is_terminal() {
+            return;
+        }
+        tokio::time::sleep(IMPATIENT).await;
+    }
+    while let Some(event) = events.next().await {
+        tell(&one_line(&event.to_string()));
+        if !all {
+            return tell("still trying to reach the cluster; -v tells more");
+        }
+    }
+}
+
+/// A pool in the namespace, and with the locator key, that the options say.
+pub fn pool(cluster: &Cluster, global: &Global, pool: &OsStr) -> Pool {
+    let part = |text: &Option<OsString>| text.as_deref().map(name).unwrap_or_default();
+    cluster.pool(PoolRef::Name(name(pool))).namespace(part(&global.namespace)).key(part(&global.locator))
+}
+
+/// A name exactly as it was typed.
+pub fn name(text: &OsStr) -> Name {
+    text.as_encoded_bytes().into()
+}

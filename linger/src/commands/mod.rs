@@ -1,0 +1,41 @@
+//! The commands.
+
+mod connect;
+mod ls;
+mod map;
+mod notify;
+mod osdmap;
+mod signals;
+mod watch;
+
+use crate::cli::{Cli, Command};
+use crate::failure::{Failure, Outcome};
+use crate::output::Format;
+
+/// Does what a command line says.
+///
+/// # Errors
+/// Why it could not be done.
+pub fn run(cli: &Cli) -> Result<Outcome, Failure> {
+    let format = if cli.global.json { Format::Json } else { Format::Text };
+    if let Command::Osdmap(args) = &cli.command {
+        return osdmap::run(args, format);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime
+        .map_err(|error| Failure::new("cannot start", error, "see whether the system is out of resources"))?;
+    let result = runtime.block_on(online(cli, format));
+    // A reader of stdout that does not read must not hold up the end.
+    runtime.shutdown_background();
+    result
+}
+
+async fn online(cli: &Cli, format: Format) -> Result<Outcome, Failure> {
+    match &cli.command {
+        Command::Watch(args) => watch::run(&cli.global, args, format).await,
+        Command::Notify(args) => notify::run(&cli.global, args, format).await,
+        Command::Ls(args) => ls::run(&cli.global, args, format).await,
+        Command::Map(args) => map::run(&cli.global, args, format).await,
+        Command::Osdmap(args) => osdmap::run(args, format),
+    }
+}
