@@ -1,0 +1,31 @@
+//! The project's chores: `cargo xtask --help`.
+
+mod cluster;
+mod demo;
+mod test;
+mod tree;
+
+use anyhow::Result;
+use clap::Parser;
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's chores")]
+enum Chore {
+    /// A real Ceph cluster on loopback, to try things on.
+    #[command(subcommand)]
+    Cluster(cluster::Verb),
+    /// See it work: a real cluster, a watch by linger, a notify by Ceph's own rados.
+    Demo(demo::Options),
+    /// Everything that has to hold: lints, tests, real clusters.
+    Test(test::Options),
+}
+
+fn main() -> Result<ExitCode> {
+    match Chore::parse() {
+        Chore::Cluster(verb) => cluster::run(verb)?,
+        Chore::Demo(options) => demo::run(&options)?,
+        Chore::Test(options) => return test::run(&options),
+    }
+    Ok(ExitCode::SUCCESS)
+}
