@@ -6,7 +6,7 @@ use crate::event::Events;
 use crate::pool::Pool;
 use crate::shared::Lifeline;
 use crate::ticket::Ticket;
-use linger_core::PoolRef;
+use linger_core::{LeftBehind, PoolRef, Totals};
 use linger_wire::Fsid;
 use linger_wire::osdmap::OsdMap;
 use std::future::{Future, poll_fn};
@@ -57,28 +57,47 @@ impl Cluster {
         T: Send + 'static,
         F: FnOnce(&OsdMap) -> T + Send + 'static,
     {
-        let shared = &self.0.0;
-        let ticket = Ticket::<(), Result<T, Error>>::new();
-        let end = ticket.clone();
-        shared.setups.enter(shared).await?;
-        if !shared.send(Command::map(Box::new(move |map| end.finish(map.map(look))))) {
-            return Err(shared.ended());
-        }
-        poll_fn(|cx| ticket.poll(cx)).await
+        let asked = self.0.0.ask(move |asked| asked.client.osd_map().map(look)).await?;
+        asked.ok_or(Error::Closed)
     }
 
-    /// Ends everything: watches are unwatched, notifies and calls fail as closed. Gives the number of
-    /// watches whose end the cluster did not confirm within `within`; it drops each when its timeout
-    /// is over. If it was closed before, that is 0.
+    /// What the client counted since it was made, over all watches.
+    ///
+    /// # Errors
+    /// The cluster is closed, or its driver failed.
+    pub async fn totals(&self) -> Result<Totals, Error> {
+        self.0.0.ask(|asked| asked.client.totals(asked.now)).await
+    }
+
+    /// Waits until all events that all watches have so far are taken from their streams.
+    ///
+    /// # Errors
+    /// Too many flushes wait, the cluster is closed, or its driver failed.
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.0.0.flush(None).await
+    }
+
+    /// Makes this another client to the cluster: the way out of a blocklist.
+    ///
+    /// It gets another number and address, and every watch is registered afresh: one that was lost to the
+    /// blocklist comes back with [`WatchEvent::Live`](crate::WatchEvent::Live), a live one is lost by
+    /// [`Identity`](crate::LossCause::Identity) first.
+    pub fn renew_identity(&self) {
+        self.0.0.send(Command::renew_identity());
+    }
+
+    /// Ends everything: watches are unwatched, notifies and calls fail as closed. Gives the watches
+    /// whose end the cluster did not confirm within `within`, and until when it may have them. If it was
+    /// closed before, that is none.
     ///
     /// # Errors
     /// The driver failed.
-    pub async fn close(&self, within: Duration) -> Result<usize, Error> {
+    pub async fn close(&self, within: Duration) -> Result<Vec<LeftBehind>, Error> {
         let ticket = Ticket::new();
         let sent = self.0.0.send(Command::close(within, Some(ticket.clone())));
         match (sent, self.0.0.ended()) {
             (true, _) => poll_fn(|cx| ticket.poll(cx)).await,
-            (false, Error::Closed) => Ok(0),
+            (false, Error::Closed) => Ok(Vec::new()),
             (false, error) => Err(error),
         }
     }

@@ -44,6 +44,8 @@ pub enum Error {
         /// Why.
         error: WatchError,
     },
+    /// Too many flushes of one watch wait.
+    TooManyFlushes,
     /// The cluster was closed.
     Closed,
     /// The driver can not go on.
@@ -98,6 +100,7 @@ impl fmt::Display for Error {
             Self::Command { what, object, error } => write!(f, "cannot {what} {object}: {error}"),
             Self::Op { what, object, error } => write!(f, "cannot {what} {object}: {error}"),
             Self::Watch { object, error } => write!(f, "cannot watch {object}: {error}"),
+            Self::TooManyFlushes => f.write_str("too many flushes of one watch wait"),
             Self::Closed => f.write_str("the cluster's client was closed"),
             Self::Driver(error) => write!(f, "the cluster's driver failed: {error}"),
             Self::DriverGone => {
@@ -130,7 +133,7 @@ impl std::error::Error for Error {
             Self::Op { error, .. } => Some(error),
             Self::Watch { error, .. } => Some(error),
             Self::Driver(error) => Some(&**error),
-            Self::Closed | Self::DriverGone => None,
+            Self::TooManyFlushes | Self::Closed | Self::DriverGone => None,
         }
     }
 }

@@ -39,6 +39,12 @@ pub enum ClusterEvent {
         /// What is wrong.
         error: MapError,
     },
+    /// To the cluster the client is another one from now on, and each watch is registered afresh: it was
+    /// told so, or the monitors no longer knew it.
+    IdentityChanged {
+        /// Others know it as `client.N`.
+        global_id: u64,
+    },
     /// A name could not be resolved. The client asks again in its next round.
     ResolveFault {
         /// What was asked.
@@ -79,6 +85,7 @@ impl fmt::Display for ClusterEvent {
                 }
             }
             Self::OsdFault { osd, fault } => write!(f, "osd.{osd}: {fault}"),
+            Self::IdentityChanged { global_id } => write!(f, "the client is client.{global_id} now"),
             Self::MapFault { epoch, error } => write!(f, "osdmap {epoch}: {error}"),
             Self::ResolveFault { query, why } => write!(f, "cannot resolve {query}: {why}"),
             Self::Lost { events } => write!(f, "{events} events were lost"),

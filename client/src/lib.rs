@@ -39,6 +39,7 @@ pub mod config;
 mod engine;
 mod error;
 mod event;
+mod flush;
 mod mailbox;
 mod notify;
 mod options;
@@ -55,13 +56,14 @@ pub use error::{ConnectError, Error};
 pub use event::{ClusterEvent, Events};
 pub use notify::Notify;
 pub use options::ConnectOptions;
-pub use pool::{Content, Pool, Stat};
+pub use pool::{Content, ListedWatcher, Pool, Stat};
 pub use ready::ReadyList;
 pub use watch::{Notification, Watch, WatchEvent};
 
 pub use linger_core::{
-    CommandError, Config, Limits, Live, LossCause, NotifyOutcome, NotifyReport, ObjectRef, OnDrop, OpError,
-    PoolRef, Reregister, Timing, WatchError, WatchId, WatchOptions, WhenFull,
+    CommandError, Config, LeftBehind, Limits, Live, LossCause, Losses, NotifyOutcome, NotifyReport,
+    ObjectRef, OnDrop, OpError, PoolRef, Reconnects, Reregister, RoundTrips, Timing, Totals, WatchError,
+    WatchId, WatchOptions, WatchStatus, WhenFull,
 };
 pub use linger_wire::{EntityName, Fsid, Name, msg::Watcher, osdmap::OsdMap};
 

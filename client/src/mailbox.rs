@@ -4,9 +4,10 @@
 //! from there only while the handle's few places are free, so a slow consumer holds up nobody else.
 
 use crate::error::Error;
+use crate::flush::Mark;
 use crate::lock;
 use crate::watch::WatchEvent;
-use linger_core::{Live, WatchError};
+use linger_core::{Live, Timestamp, WatchError};
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
@@ -30,9 +31,18 @@ pub(crate) enum Status {
 #[derive(Debug)]
 pub(crate) struct Mailbox(Mutex<State>);
 
+/// What comes through a mailbox.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Event(WatchEvent),
+    /// Ends when it comes to the front.
+    Mark(Option<Mark>),
+}
+
 #[derive(Debug)]
 struct State {
-    events: VecDeque<WatchEvent>,
+    /// With the time each came.
+    items: VecDeque<(Timestamp, Item)>,
     room: usize,
     /// The engine stopped for want of room.
     more: bool,
@@ -45,7 +55,8 @@ struct State {
 }
 
 impl State {
-    fn note(&mut self, event: &WatchEvent) {
+    fn note(&mut self, item: &Item) {
+        let Item::Event(event) = item else { return };
         self.ended |= matches!(event, WatchEvent::Closed | WatchEvent::Failed(_));
         self.status = match event {
             WatchEvent::Live(live) => Status::Live(*live),
@@ -58,11 +69,23 @@ impl State {
     }
 }
 
+impl State {
+    /// Takes the marks that nothing is before any more.
+    fn take_marks(&mut self) -> Vec<Mark> {
+        let mut marks = Vec::new();
+        while let Some((_, Item::Mark(mark))) = self.items.front_mut() {
+            marks.extend(mark.take());
+            self.items.pop_front();
+        }
+        marks
+    }
+}
+
 impl Mailbox {
     /// A mailbox for a watch whose queue in the core has this bound.
     pub(crate) fn new(queue: Option<usize>) -> Self {
         Self(Mutex::new(State {
-            events: VecDeque::new(),
+            items: VecDeque::new(),
             room: queue.unwrap_or(ROOM).clamp(1, ROOM),
             more: false,
             orphaned: false,
@@ -73,27 +96,29 @@ impl Mailbox {
     }
 
     /// Moves events in until there is no room or no event; `all` goes beyond the room.
-    pub(crate) fn fill(&self, all: bool, mut next: impl FnMut() -> Option<WatchEvent>) {
-        // Unwanted notifications answer when dropped, which must not happen under the lock.
+    pub(crate) fn fill(&self, now: Timestamp, all: bool, mut next: impl FnMut() -> Option<Item>) {
+        // Dropping unwanted notifications answers them, and dropping marks ends flushes: not under the lock.
         let mut unwanted = Vec::new();
-        let waker = {
+        let (waker, marks) = {
             let mut state = lock(&self.0);
             let mut came = false;
             state.more = loop {
-                if !all && !state.orphaned && state.events.len() >= state.room {
+                if !all && !state.orphaned && state.items.len() >= state.room {
                     break true;
                 }
-                let Some(event) = next() else { break false };
-                state.note(&event);
+                let Some(item) = next() else { break false };
+                state.note(&item);
                 came = true;
                 if state.orphaned {
-                    unwanted.push(event);
+                    unwanted.push(item);
                 } else {
-                    state.events.push_back(event);
+                    state.items.push_back((now, item));
                 }
             };
-            if came { state.waker.take() } else { None }
+            let waker = if came { state.waker.take() } else { None };
+            (waker, state.take_marks())
         };
+        drop(marks);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -102,20 +127,33 @@ impl Mailbox {
     /// Takes an event. Also says whether the engine is to be asked for more.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> (Poll<Option<WatchEvent>>, bool) {
         let mut state = lock(&self.0);
-        let Some(event) = state.events.pop_front() else {
+        let Some((_, Item::Event(event))) = state.items.pop_front() else {
             if state.ended {
                 return (Poll::Ready(None), false);
             }
             state.waker = Some(cx.waker().clone());
             return (Poll::Pending, false);
         };
+        let marks = state.take_marks();
         // A watch that only waits keeps no memory for events.
-        if state.events.is_empty() && !matches!(event, WatchEvent::Notification(_)) {
-            state.events = VecDeque::new();
+        if state.items.is_empty() && !matches!(event, WatchEvent::Notification(_)) {
+            state.items = VecDeque::new();
         }
-        let ask = state.more && state.events.len() <= state.room / 2;
+        let ask = state.more && state.items.len() <= state.room / 2;
         state.more &= !ask;
+        drop(state);
+        drop(marks);
         (Poll::Ready(Some(event)), ask)
+    }
+
+    /// When the oldest event came that is not taken yet.
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        lock(&self.0).items.front().map(|(at, _)| *at)
+    }
+
+    /// Events that are not taken yet.
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.0).items.len()
     }
 
     /// Ready with the status once the watch is live or over.
@@ -134,22 +172,25 @@ impl Mailbox {
 
     /// The handle is gone: nobody takes events any more.
     pub(crate) fn orphan(&self) {
-        let events = {
+        let items = {
             let mut state = lock(&self.0);
             state.orphaned = true;
-            std::mem::take(&mut state.events)
+            std::mem::take(&mut state.items)
         };
-        drop(events);
+        drop(items);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flush::FlushTicket;
 
-    fn overflow(range: std::ops::Range<u64>) -> impl FnMut() -> Option<WatchEvent> {
+    const NOW: Timestamp = Timestamp::MAX;
+
+    fn overflow(range: std::ops::Range<u64>) -> impl FnMut() -> Option<Item> {
         let mut range = range;
-        move || range.next().map(|lost| WatchEvent::Overflow { lost })
+        move || range.next().map(|lost| Item::Event(WatchEvent::Overflow { lost }))
     }
 
     #[test]
@@ -157,8 +198,11 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         let mailbox = Mailbox::new(Some(4));
         let mut next = overflow(0..6);
-        mailbox.fill(false, &mut next);
-        assert!(next().is_some_and(|event| matches!(event, WatchEvent::Overflow { lost: 4 })), "4 fit");
+        mailbox.fill(NOW, false, &mut next);
+        assert!(
+            next().is_some_and(|event| matches!(event, Item::Event(WatchEvent::Overflow { lost: 4 }))),
+            "4 fit"
+        );
         let asked: Vec<_> = (0..4).map(|_| mailbox.poll(&mut cx).1).collect();
         assert_eq!(asked, [false, true, false, false], "asked for once, when half is free");
         assert!(mailbox.poll(&mut cx).0.is_pending());
@@ -170,11 +214,11 @@ mod tests {
         let mailbox = Mailbox::new(Some(1));
         let lost = WatchError { cause: linger_core::LossCause::ObjectGone, errno: Some(2) };
         let mut events = vec![WatchEvent::Closed, WatchEvent::Error(lost)];
-        let mut next = || events.pop();
-        mailbox.fill(false, &mut next);
+        let mut next = || events.pop().map(Item::Event);
+        mailbox.fill(NOW, false, &mut next);
         assert!(matches!(mailbox.poll(&mut cx), (Poll::Ready(Some(WatchEvent::Error(_))), true)));
         assert!(mailbox.poll(&mut cx).0.is_pending(), "the loss is known, the end is still to come");
-        mailbox.fill(false, &mut next);
+        mailbox.fill(NOW, false, &mut next);
         assert!(matches!(mailbox.status(), Status::Lost(_)), "what ended it stays known");
         assert!(matches!(mailbox.poll(&mut cx).0, Poll::Ready(Some(WatchEvent::Closed))));
         assert!(matches!(mailbox.poll(&mut cx).0, Poll::Ready(None)));
@@ -184,11 +228,39 @@ mod tests {
     #[test]
     fn nothing_is_kept_for_a_handle_that_is_gone() {
         let mailbox = Mailbox::new(None);
-        mailbox.fill(false, overflow(0..3));
+        mailbox.fill(NOW, false, overflow(0..3));
         mailbox.orphan();
         let mut next = overflow(0..100);
-        mailbox.fill(false, &mut next);
+        mailbox.fill(NOW, false, &mut next);
         assert!(next().is_none(), "the core's queue is emptied all the same");
-        assert!(lock(&mailbox.0).events.is_empty());
+        assert!(lock(&mailbox.0).items.is_empty());
+    }
+
+    #[test]
+    fn a_mark_ends_when_all_before_it_is_taken() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mailbox = Mailbox::new(None);
+        let ticket = FlushTicket::new();
+        let mut items = vec![
+            Item::Event(WatchEvent::Closed),
+            Item::Mark(Some(Mark::new(ticket.clone()))),
+            Item::Event(WatchEvent::Overflow { lost: 1 }),
+        ];
+        mailbox.fill(NOW, false, || items.pop());
+        assert!(ticket.poll(&mut cx).is_pending());
+        assert!(matches!(mailbox.poll(&mut cx).0, Poll::Ready(Some(WatchEvent::Overflow { lost: 1 }))));
+        assert!(ticket.poll(&mut cx).is_ready(), "what comes after it is not waited for");
+        assert!(matches!(mailbox.poll(&mut cx).0, Poll::Ready(Some(WatchEvent::Closed))));
+
+        for orphaned in [false, true] {
+            let (mailbox, ticket) = (Mailbox::new(None), FlushTicket::new());
+            let mark = Mark::new(ticket.clone());
+            if orphaned {
+                mailbox.orphan();
+            }
+            let mut item = Some(Item::Mark(Some(mark)));
+            mailbox.fill(NOW, false, || item.take());
+            assert!(ticket.poll(&mut cx).is_ready(), "nothing is before it");
+        }
     }
 }

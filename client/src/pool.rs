@@ -9,8 +9,8 @@ use crate::ticket::Ticket;
 use crate::watch::Watch;
 use bytes::Bytes;
 use linger_core::{Call, CallId, CallOutput, ObjectRef, OpError, PoolRef, WatchOptions};
-use linger_wire::Name;
 use linger_wire::msg::Watcher;
+use linger_wire::{EntityName, Name};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -43,6 +43,15 @@ pub struct Stat {
     pub size: u64,
     /// When it was last written.
     pub modified: SystemTime,
+}
+
+/// One who watches an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedWatcher {
+    /// As the OSD has it.
+    pub watcher: Watcher,
+    /// Whether it is this client; which of its watches, the cookie tells.
+    pub is_me: bool,
 }
 
 impl Pool {
@@ -180,10 +189,36 @@ impl Pool {
     ///
     /// # Errors
     /// As for [`Pool::read`].
-    pub async fn list_watchers(&self, name: impl Into<Name>) -> Result<Vec<Watcher>, Error> {
-        let what = "list the watchers of";
-        match self.call(what, name.into(), Call::ListWatchers).await? {
-            (CallOutput::Watchers(watchers), _) => Ok(watchers),
+    pub async fn list_watchers(&self, name: impl Into<Name>) -> Result<Vec<ListedWatcher>, Error> {
+        self.watchers("list the watchers of", name.into(), Call::ListWatchers).await
+    }
+
+    /// Waits until nobody watches an object, or with `but_me` nobody but this client, and gives those who
+    /// still do when the pool's deadline ([`Pool::within`]) is over: none, then, is what was waited for.
+    /// An object that does not exist has no watchers.
+    ///
+    /// # Errors
+    /// As for [`Pool::create`].
+    pub async fn wait_until_unwatched(
+        &self,
+        name: impl Into<Name>,
+        but_me: bool,
+    ) -> Result<Vec<ListedWatcher>, Error> {
+        self.watchers("wait for the watchers of", name.into(), Call::AwaitUnwatched { but_me }).await
+    }
+
+    async fn watchers(
+        &self,
+        what: &'static str,
+        name: Name,
+        call: Call,
+    ) -> Result<Vec<ListedWatcher>, Error> {
+        match self.call(what, name, call).await? {
+            (CallOutput::Watchers(watchers), _) => {
+                let me = EntityName::client(self.shared().global_id());
+                let listed = |watcher: Watcher| ListedWatcher { is_me: watcher.name == me, watcher };
+                Ok(watchers.into_iter().map(listed).collect())
+            }
             (_, object) => Err(odd(what, &object)),
         }
     }

@@ -1,11 +1,15 @@
 //! What all handles of one cluster and its engine share.
 
-use crate::engine::Command;
+use crate::engine::{Asked, Command, Failure};
 use crate::error::Error;
 use crate::event::ClusterEvent;
+use crate::flush::FlushTicket;
+use crate::ticket::Ticket;
 use async_channel::{Receiver, Sender};
 
+use linger_core::WatchId;
 use linger_wire::Fsid;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -59,6 +63,33 @@ impl Shared {
     /// and all others are at most a few for each handle, watch and notification that there is.
     pub(crate) fn send(&self, command: Command) -> bool {
         self.commands.try_send(command).is_ok()
+    }
+
+    /// Asks the core something. The closure runs in the driver.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(Asked<'_>) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let ticket = Ticket::<(), Result<T, Error>>::new();
+        let end = ticket.clone();
+        self.setups.enter(self).await?;
+        if !self.send(Command::ask(Box::new(move |asked| end.finish(asked.map(question))))) {
+            return Err(self.ended());
+        }
+        poll_fn(|cx| ticket.poll(cx)).await
+    }
+
+    /// Waits until all events so far are taken, of one watch or of all.
+    pub(crate) async fn flush(&self, watch: Option<WatchId>) -> Result<(), Error> {
+        let ticket = FlushTicket::new();
+        self.setups.enter(self).await?;
+        if !self.send(Command::flush(watch, ticket.clone())) {
+            return Err(self.ended());
+        }
+        poll_fn(|cx| ticket.poll(cx)).await.map_err(|failure| match failure {
+            Failure::Ended(error) => error,
+            _ => Error::TooManyFlushes,
+        })
     }
 
     /// Why no command can be carried out any more.

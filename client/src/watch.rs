@@ -1,18 +1,22 @@
 //! A watch, as its user has it.
 
-use crate::engine::Command;
+use crate::engine::{Asked, Command};
 use crate::error::Error;
 use crate::mailbox::{Mailbox, Status};
 use crate::shared::{Lifeline, Shared};
 use bytes::Bytes;
 use futures_core::Stream;
-use linger_core::{AckToken, CommandError, Live, LossCause, Notify, ObjectRef, OnDrop, WatchError, WatchId};
+use linger_core::{
+    AckToken, CommandError, LeftBehind, Live, LossCause, Notify, ObjectRef, OnDrop, WatchError, WatchId,
+    WatchStatus,
+};
 use linger_wire::EntityName;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// A watch on an object: a stream of what happens to it.
 ///
@@ -40,6 +44,9 @@ pub enum WatchEvent {
     /// moment to read again what may have changed.
     Live(Live),
     /// The watch is lost. Unless terminal, the client registers it again.
+    ///
+    /// After a terminal loss comes `Closed`, but for one: a blocklisted client's watch stays, until
+    /// [`Cluster::renew_identity`](crate::Cluster::renew_identity) brings it back or it is ended.
     Error(WatchError),
     /// The watch is lost and waits for [`Watch::reregister`].
     ReregisterNeeded {
@@ -51,6 +58,8 @@ pub enum WatchEvent {
         /// How many.
         lost: u64,
     },
+    /// The watch ends, and the cluster did not confirm that in time.
+    LeftBehind(LeftBehind),
     /// The last event: the watch is unwatched, or terminally lost.
     Closed,
     /// The last event: the cluster's driver failed.
@@ -120,6 +129,54 @@ impl Watch {
         self.shared().send(Command::reregister(self.id));
     }
 
+    /// How the watch stands: since when it is proved live, until when that holds, what is not taken yet.
+    /// `None` once it has ended.
+    ///
+    /// # Errors
+    /// The cluster is closed, or its driver failed.
+    pub async fn status(&self) -> Result<Option<WatchStatus>, Error> {
+        let (id, mailbox) = (self.id, Arc::clone(&self.mailbox));
+        let question = move |asked: Asked<'_>| {
+            let mut status = asked.client.status(asked.now, id)?;
+            if let Some(oldest) = mailbox.oldest() {
+                status.age = status.age.max(asked.now.saturating_since(oldest));
+            }
+            status.queued += mailbox.len();
+            Some(status)
+        };
+        self.shared().ask(question).await
+    }
+
+    /// Waits until all events that the watch has so far are taken from its stream. The future does not
+    /// borrow the watch, so that one can take them meanwhile.
+    pub fn flush(&self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        let (id, shared) = (self.id, Arc::clone(self.shared()));
+        async move { shared.flush(Some(id)).await }
+    }
+
+    /// Begins to end the watch: the stream goes on to [`WatchEvent::Closed`].
+    pub fn end(&self) {
+        self.shared().send(Command::unwatch(self.id, None));
+    }
+
+    /// As [`Watch::unwatch`], waiting for the cluster's word no longer than `within`: what may be left
+    /// there then, and for how long.
+    ///
+    /// # Errors
+    /// The driver failed.
+    pub async fn unwatch_within(mut self, within: Duration) -> Result<Option<LeftBehind>, Error> {
+        self.shared().send(Command::unwatch(self.id, Some(within)));
+        let mut left = None;
+        while let Some(event) = self.next().await {
+            match event {
+                WatchEvent::Failed(error) => return Err(error),
+                WatchEvent::LeftBehind(behind) => left = Some(behind),
+                _ => {}
+            }
+        }
+        Ok(left)
+    }
+
     /// Ends the watch and waits for the cluster's word on it. Notifications that were not taken are
     /// dropped. If the future is dropped the watch ends in the background.
     ///
@@ -127,7 +184,7 @@ impl Watch {
     /// The driver failed.
     pub async fn unwatch(mut self) -> Result<(), Error> {
         // Without an engine the mailbox has an end already.
-        self.shared().send(Command::unwatch(self.id));
+        self.shared().send(Command::unwatch(self.id, None));
         while let Some(event) = self.next().await {
             if let WatchEvent::Failed(error) = event {
                 return Err(error);
@@ -156,7 +213,7 @@ impl Stream for Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.mailbox.orphan();
-        self.shared().send(Command::unwatch(self.id));
+        self.shared().send(Command::unwatch(self.id, None));
     }
 }
 

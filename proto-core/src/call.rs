@@ -1,11 +1,13 @@
 //! Operations on an object beside watch and notify: one request, one result.
 
+use crate::Timestamp;
 use crate::context::Context;
 use crate::error::OpError;
 use crate::ids::CallKey;
 use crate::object::Object;
 use crate::output::{CallOutput, Event};
 use crate::placement::{Overlay, locate};
+use crate::retry::doubled;
 use crate::session::Sessions;
 use crate::session::op::{Op, Owner};
 use crate::timers::{Slot, TimerKey};
@@ -14,8 +16,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::time::Duration;
-use linger_wire::msg::{Op as Action, OpReply, WatcherList};
-use linger_wire::{Decode, DecodeError, DecodeErrorKind, UTime};
+use linger_wire::msg::{Op as Action, OpReply, Watcher, WatcherList};
+use linger_wire::{Decode, DecodeError, DecodeErrorKind, EntityName, UTime, errno};
 use slotmap::SlotMap;
 
 /// What to do with an object.
@@ -42,6 +44,16 @@ pub enum Call {
     Remove,
     /// Who watches it.
     ListWatchers,
+    /// Waits until nobody watches it, or nobody but this client: a list of watchers that is empty, or at
+    /// the deadline the list of those that were left when the OSD was last asked. An object that does not
+    /// exist has none.
+    ///
+    /// The OSD tells nobody that a watcher left, so it is asked again and again: after 100 ms, then after
+    /// waits that grow to 2 s.
+    AwaitUnwatched {
+        /// Do not wait for this client's own watches.
+        but_me: bool,
+    },
 }
 
 impl Call {
@@ -52,11 +64,11 @@ impl Call {
             Self::Read { offset, len } => Action::Read { offset: *offset, len: *len },
             Self::Stat => Action::Stat,
             Self::Remove => Action::Delete,
-            Self::ListWatchers => Action::ListWatchers,
+            Self::ListWatchers | Self::AwaitUnwatched { .. } => Action::ListWatchers,
         }
     }
 
-    fn output(&self, reply: &OpReply) -> Result<CallOutput, OpError> {
+    fn output(&self, reply: &OpReply) -> CallResult {
         if reply.result < 0 {
             return Err(OpError::Errno(reply.result.saturating_neg()));
         }
@@ -66,7 +78,7 @@ impl Call {
             Self::Create { .. } | Self::WriteFull(_) | Self::Remove => Ok(CallOutput::Done { version }),
             Self::Read { .. } => Ok(CallOutput::Data { data: output, version }),
             Self::Stat => stat(&output).map_err(OpError::BadReply),
-            Self::ListWatchers => WatcherList::decode(&output)
+            Self::ListWatchers | Self::AwaitUnwatched { .. } => WatcherList::decode(&output)
                 .map(|list| CallOutput::Watchers(list.0))
                 .map_err(OpError::BadReply),
         }
@@ -81,11 +93,59 @@ fn stat(output: &[u8]) -> Result<CallOutput, DecodeError> {
     Ok(CallOutput::Stat { size: u64::from_le_bytes(*size), mtime })
 }
 
+/// The first wait between two looks at who watches; each one is twice as long as the one before.
+const LOOK_MIN: Duration = Duration::from_millis(100);
+/// The longest wait between two looks.
+const LOOK_MAX: Duration = Duration::from_secs(2);
+
 struct Pending {
     call: Call,
+    /// Known once the pool is.
+    object: Option<Arc<Object>>,
     tid: Option<u64>,
+    ends: Option<Timestamp>,
+    looks: Looks,
     timer: Slot,
 }
+
+/// A wait until nobody watches.
+#[derive(Default)]
+struct Looks {
+    count: u32,
+    next: Option<Timestamp>,
+    /// Who watched at the last look.
+    left: Vec<Watcher>,
+}
+
+impl Pending {
+    fn arm(&mut self, key: CallKey, cx: &mut Context) {
+        let at = [self.ends, self.looks.next].into_iter().flatten().min();
+        cx.timers.set(TimerKey::Call(key), &mut self.timer, at);
+    }
+
+    /// What a reply means; `None` if the call goes on.
+    fn result(&mut self, reply: &OpReply, me: EntityName, now: Timestamp) -> Option<CallResult> {
+        let result = self.call.output(reply);
+        let Call::AwaitUnwatched { but_me } = self.call else { return Some(result) };
+        match result {
+            Ok(CallOutput::Watchers(mut left)) => {
+                left.retain(|watcher| !but_me || watcher.name != me);
+                if left.is_empty() {
+                    return Some(Ok(CallOutput::Watchers(left)));
+                }
+                let wait = doubled(LOOK_MIN, LOOK_MAX, self.looks.count);
+                let count = self.looks.count.saturating_add(1);
+                self.looks = Looks { count, next: Some(now.saturating_add(wait)), left };
+                self.tid = None;
+                None
+            }
+            Err(OpError::Errno(errno::ENOENT)) => Some(Ok(CallOutput::Watchers(Vec::new()))),
+            result => Some(result),
+        }
+    }
+}
+
+type CallResult = Result<CallOutput, OpError>;
 
 /// All calls under way.
 pub(crate) struct Calls(SlotMap<CallKey, Pending>);
@@ -104,10 +164,11 @@ impl Calls {
     }
 
     pub(crate) fn add(&mut self, call: Call, within: Option<Duration>, cx: &mut Context) -> CallKey {
-        let key = self.0.insert(Pending { call, tid: None, timer: Slot::default() });
-        if let (Some(pending), Some(within)) = (self.0.get_mut(key), within) {
-            let at = cx.now.saturating_add(within);
-            cx.timers.set(TimerKey::Call(key), &mut pending.timer, Some(at));
+        let ends = within.map(|within| cx.now.saturating_add(within));
+        let (looks, timer) = (Looks::default(), Slot::default());
+        let key = self.0.insert(Pending { call, object: None, tid: None, ends, looks, timer });
+        if let Some(pending) = self.0.get_mut(key) {
+            pending.arm(key, cx);
         }
         key
     }
@@ -118,6 +179,7 @@ impl Calls {
         let action = pending.call.action();
         let overlay = if action.is_write() { Overlay::Write } else { Overlay::Read };
         let Ok(target) = locate(cl.map, &object.locator, &object.name, overlay) else { return false };
+        pending.object = Some(Arc::clone(&object));
         pending.tid = Some(cl.sessions.submit(Op::new(Owner::Call(key), object, action, target), cl.map));
         true
     }
@@ -129,9 +191,37 @@ impl Calls {
     }
 
     pub(crate) fn on_reply(&mut self, key: CallKey, reply: &OpReply, cl: &mut Cluster<'_>, cx: &mut Context) {
-        if let Some(result) = self.0.get(key).map(|pending| pending.call.output(reply)) {
-            self.end(key, result, cl.sessions, cx);
+        let Some(pending) = self.0.get_mut(key) else { return };
+        match pending.result(reply, EntityName::client(cl.global_id), cx.now) {
+            Some(result) => self.end(key, result, cl.sessions, cx),
+            None => pending.arm(key, cx),
         }
+    }
+
+    /// A call's deadline came, or the time of its next look.
+    pub(crate) fn on_timer(&mut self, key: CallKey, cl: &mut Cluster<'_>, cx: &mut Context) {
+        let Some(pending) = self.0.get_mut(key) else { return };
+        if pending.ends.is_some_and(|ends| ends <= cx.now) {
+            return self.expire(key, cl.sessions, cx);
+        }
+        if pending.looks.next.is_some_and(|next| next <= cx.now) {
+            pending.looks.next = None;
+            pending.arm(key, cx);
+            if let Some(object) = pending.object.clone()
+                && !self.start(key, object, cl)
+            {
+                self.fail(key, OpError::NoPool, cl.sessions, cx);
+            }
+        }
+    }
+
+    /// A call's deadline came.
+    pub(crate) fn expire(&mut self, key: CallKey, sessions: &mut Sessions, cx: &mut Context) {
+        let Some(pending) = self.0.get_mut(key) else { return };
+        let left = core::mem::take(&mut pending.looks.left);
+        let result =
+            if left.is_empty() { Err(OpError::DeadlinePassed) } else { Ok(CallOutput::Watchers(left)) };
+        self.end(key, result, sessions, cx);
     }
 
     /// Ends a call without a reply.
@@ -154,13 +244,7 @@ impl Calls {
         }
     }
 
-    fn end(
-        &mut self,
-        key: CallKey,
-        result: Result<CallOutput, OpError>,
-        sessions: &mut Sessions,
-        cx: &mut Context,
-    ) {
+    fn end(&mut self, key: CallKey, result: CallResult, sessions: &mut Sessions, cx: &mut Context) {
         if self.0.contains_key(key) {
             self.abandon(key, sessions, cx);
             cx.event(Event::CallDone { id: key.into(), result });

@@ -227,6 +227,21 @@ pub enum LossCause {
 }
 
 impl LossCause {
+    /// All causes.
+    pub const ALL: [Self; 11] = [
+        Self::Disconnected,
+        Self::TimedOut,
+        Self::Lease,
+        Self::ObjectGone,
+        Self::PoolGone,
+        Self::Blocklisted,
+        Self::Denied,
+        Self::Identity,
+        Self::Held,
+        Self::Refused,
+        Self::Closed,
+    ];
+
     /// Whether the watch stays lost: registering again could not help.
     #[must_use]
     pub const fn is_terminal(self) -> bool {

@@ -106,6 +106,7 @@ mod retry;
 mod session;
 mod time;
 mod timers;
+mod totals;
 mod watch;
 
 pub use call::Call;
@@ -118,12 +119,18 @@ pub use features::{FEATURES, REQUIRED};
 pub use ids::{CallId, ConnId, NotifyId, ResolveId, WatchId};
 pub use object::{ObjectRef, PoolRef};
 pub use output::{
-    AckToken, CallOutput, Deadline, Event, Live, Notify, NotifyOutcome, NotifyReport, Output, Query,
-    WatchEvent,
+    AckToken, CallOutput, Deadline, Event, LeftBehind, Live, Notify, NotifyOutcome, NotifyReport, Output,
+    Query, WatchEvent,
 };
 pub use time::{Timestamp, UnixTime};
 pub use timers::TimerKind;
-pub use watch::{OnDrop, Reregister, WatchOptions, WhenFull};
+pub use totals::{Losses, Reconnects, RoundTrips, Totals};
+pub use watch::{OnDrop, Reregister, WatchOptions, WatchStatus, WhenFull};
+
+#[cfg(test)]
+mod doc_table;
+#[cfg(test)]
+use doc_table::doc_table;
 
 /// The one source of randomness inside: seeded once, by the adapter.
 pub(crate) type Rng = rand_chacha::ChaCha20Rng;

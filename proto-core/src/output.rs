@@ -3,6 +3,7 @@
 use crate::Timestamp;
 use crate::error::{ConnFault, LossCause, OpError, WatchError};
 use crate::ids::{CallId, ConnId, NotifyId, ResolveId, WatchId};
+use crate::object::ObjectRef;
 use crate::timers::TimerKind;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -131,11 +132,28 @@ pub enum Event {
     },
     /// A command that was refused as busy may be tried again.
     CommandsReady,
+    /// The client has another number: it was given one by [`Client::renew_identity`](crate::Client::renew_identity),
+    /// or the monitors no longer knew the old one.
+    IdentityChanged {
+        /// The client is `client.N` from now on.
+        global_id: u64,
+    },
     /// Everything is closed; nothing more will come.
     Closed {
-        /// Watches whose end was not confirmed; the cluster drops each within its timeout.
-        left_behind: usize,
+        /// Watches whose end no OSD confirmed.
+        left_behind: Vec<LeftBehind>,
     },
+}
+
+/// A watch that ended here, while its OSD may still have it: notifiers wait for it until it is dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// What was watched.
+    pub object: ObjectRef,
+    /// The watch's cookie at the OSD.
+    pub cookie: u64,
+    /// The OSD drops the watch within this time, its timeout, once the object's group is active.
+    pub gone_within: Duration,
 }
 
 /// How a notify ended.
@@ -202,6 +220,9 @@ pub enum WatchEvent {
     /// The watch is registered: for the first time, or again after a time of being deaf.
     Live(Live),
     /// The watch is lost. Unless terminal, the client registers it again (or asks, if manual).
+    ///
+    /// After a terminal loss comes `Closed`, but for one: a blocklisted client's watch stays, until
+    /// [`Client::renew_identity`](crate::Client::renew_identity) brings it back or it is unwatched.
     Error(WatchError),
     /// The watch is lost and the user said to register it by hand.
     ReregisterNeeded {
@@ -213,6 +234,13 @@ pub enum WatchEvent {
         /// How many.
         lost: u64,
     },
+    /// Everything that came before [`Client::flush`](crate::Client::flush) was called with this token is taken.
+    Flushed {
+        /// What the call was given.
+        token: u64,
+    },
+    /// The watch ends, and no OSD confirmed that in time.
+    LeftBehind(LeftBehind),
     /// The last event: the watch is unwatched, or terminally lost.
     Closed,
 }

@@ -1,16 +1,16 @@
 //! What handles ask of the engine.
 
 use crate::error::Error;
+use crate::flush::FlushTicket;
 use crate::mailbox::Mailbox;
 use crate::shared::Lifeline;
 use crate::ticket::Ticket;
 use crate::watch::Watch;
 use bytes::Bytes;
 use linger_core::{
-    AckToken, Call, CallId, CallOutput, CommandError, NotifyId, NotifyOutcome, ObjectRef, OpError, WatchId,
-    WatchOptions,
+    AckToken, Call, CallId, CallOutput, Client, CommandError, LeftBehind, NotifyId, NotifyOutcome, ObjectRef,
+    OpError, Timestamp, WatchId, WatchOptions,
 };
-use linger_wire::osdmap::OsdMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,14 @@ use std::time::Duration;
 /// Something a handle asks for: for [`Engine::run`](super::Engine::run).
 pub struct Command(pub(super) Kind);
 
-pub(crate) type Look = Box<dyn FnOnce(Result<&OsdMap, Error>) + Send>;
+/// The core, as a handle's question sees it.
+pub(crate) struct Asked<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) now: Timestamp,
+}
+
+pub(crate) type Ask = Box<dyn FnOnce(Result<Asked<'_>, Error>) + Send>;
+pub(crate) type CloseTicket = Ticket<(), Result<Vec<LeftBehind>, Error>>;
 pub(crate) type Outcome<T> = Result<T, Failure>;
 
 /// Why there is no outcome; the handle knows of what.
@@ -44,12 +51,15 @@ pub(super) enum Kind {
     Op(Op),
     More(WatchId),
     Reregister(WatchId),
-    Unwatch(WatchId),
+    Unwatch(WatchId, Option<Duration>),
+    /// Of one watch, or of all.
+    Flush(Option<WatchId>, FlushTicket),
+    RenewIdentity,
     Answer(AckToken, Option<Bytes>),
     AbandonNotify(NotifyId),
     AbandonCall(CallId),
-    Map(Look),
-    Close(Duration, Option<Ticket<(), Result<usize, Error>>>),
+    Ask(Ask),
+    Close(Duration, Option<CloseTicket>),
 }
 
 pub(super) struct WatchCommand {
@@ -131,8 +141,16 @@ impl Command {
         Self(Kind::Reregister(id))
     }
 
-    pub(crate) fn unwatch(id: WatchId) -> Self {
-        Self(Kind::Unwatch(id))
+    pub(crate) fn unwatch(id: WatchId, within: Option<Duration>) -> Self {
+        Self(Kind::Unwatch(id, within))
+    }
+
+    pub(crate) fn flush(id: Option<WatchId>, ticket: FlushTicket) -> Self {
+        Self(Kind::Flush(id, ticket))
+    }
+
+    pub(crate) fn renew_identity() -> Self {
+        Self(Kind::RenewIdentity)
     }
 
     pub(crate) fn answer(token: AckToken, reply: Option<Bytes>) -> Self {
@@ -147,11 +165,11 @@ impl Command {
         Self(Kind::AbandonCall(id))
     }
 
-    pub(crate) fn map(look: Look) -> Self {
-        Self(Kind::Map(look))
+    pub(crate) fn ask(ask: Ask) -> Self {
+        Self(Kind::Ask(ask))
     }
 
-    pub(crate) fn close(within: Duration, ticket: Option<Ticket<(), Result<usize, Error>>>) -> Self {
+    pub(crate) fn close(within: Duration, ticket: Option<CloseTicket>) -> Self {
         Self(Kind::Close(within, ticket))
     }
 
@@ -160,9 +178,10 @@ impl Command {
         match self.0 {
             Kind::Watch(command) => command.ticket.finish(Err(Failure::Ended(why.clone()))),
             Kind::Op(op) => op.fail(Failure::Ended(why.clone())),
-            Kind::Map(look) => look(Err(why.clone())),
+            Kind::Flush(_, ticket) => ticket.finish(Err(Failure::Ended(why.clone()))),
+            Kind::Ask(ask) => ask(Err(why.clone())),
             Kind::Close(_, Some(ticket)) => ticket.finish(match why {
-                Error::Closed => Ok(0),
+                Error::Closed => Ok(Vec::new()),
                 error => Err(error.clone()),
             }),
             _ => {}
@@ -178,11 +197,13 @@ impl fmt::Debug for Command {
             Kind::Op(Op::Call { .. }) => "Call",
             Kind::More(_) => "More",
             Kind::Reregister(_) => "Reregister",
-            Kind::Unwatch(_) => "Unwatch",
+            Kind::Unwatch(..) => "Unwatch",
+            Kind::Flush(..) => "Flush",
+            Kind::RenewIdentity => "RenewIdentity",
             Kind::Answer(..) => "Answer",
             Kind::AbandonNotify(_) => "AbandonNotify",
             Kind::AbandonCall(_) => "AbandonCall",
-            Kind::Map(_) => "Map",
+            Kind::Ask(_) => "Ask",
             Kind::Close(..) => "Close",
         })
     }

@@ -3,24 +3,26 @@
 mod command;
 mod connect;
 mod outcomes;
+mod watches;
 
 pub use command::Command;
-pub(crate) use command::{Failure, Outcome};
+pub(crate) use command::{Asked, Failure, Outcome};
 
 use crate::cluster::Connecting;
 use crate::error::Error;
 use crate::event::ClusterEvent;
-use crate::mailbox::Mailbox;
+use crate::flush::Mark;
+use crate::mailbox::{Item, Mailbox};
 use crate::options::ConnectOptions;
 use crate::shared::{Lifeline, Shared};
 use crate::ticket::Ticket;
-use crate::watch::{Notification, Watch, WatchEvent};
+use crate::watch::WatchEvent;
 use async_channel::Receiver;
-use command::{Kind, Op, WatchCommand};
+use command::{Kind, Op};
 use connect::Connect;
 use linger_core::{
-    CallId, CallOutput, Client, CloseReason, ConnId, Event, NotifyId, NotifyOutcome, OnDrop, Outbox, Output,
-    Query, ResolveId, Timestamp, UnixTime, WatchId,
+    CallId, CallOutput, Client, CloseReason, ConnId, Event, LeftBehind, NotifyId, NotifyOutcome, OnDrop,
+    Outbox, Output, Query, ResolveId, Timestamp, UnixTime, WatchId,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -75,7 +77,10 @@ pub struct Engine {
     calls: BTreeMap<CallId, Ticket<CallId, Outcome<CallOutput>>>,
     /// Refused as busy; first come, first served.
     waiting: VecDeque<Op>,
-    closers: Vec<Ticket<(), Result<usize, Error>>>,
+    closers: Vec<Ticket<(), Result<Vec<LeftBehind>, Error>>>,
+    /// Marks that are in the core's queues.
+    flushes: BTreeMap<(WatchId, u64), Mark>,
+    last_flush: u64,
     conns: BTreeMap<ConnId, SocketAddr>,
     /// Names that the adapter is looking up.
     resolving: BTreeMap<ResolveId, String>,
@@ -147,6 +152,8 @@ impl Engine {
             calls: BTreeMap::new(),
             waiting: VecDeque::new(),
             closers: Vec::new(),
+            flushes: BTreeMap::new(),
+            last_flush: 0,
             conns: BTreeMap::new(),
             resolving: BTreeMap::new(),
             os_errors: BTreeMap::new(),
@@ -176,9 +183,16 @@ impl Engine {
             Kind::Reregister(id) => {
                 let _ = self.client.reregister(now, id);
             }
-            Kind::Unwatch(id) => {
-                let _ = self.client.unwatch(now, id);
+            Kind::Unwatch(id, within) => {
+                let _ = match within {
+                    Some(within) => self.client.unwatch_within(now, id, within),
+                    None => self.client.unwatch(now, id),
+                };
                 self.pull(id);
+            }
+            Kind::Flush(id, ticket) => self.flush(id, &ticket),
+            Kind::RenewIdentity => {
+                let _ = self.client.renew_identity(now);
             }
             Kind::Answer(token, Some(reply)) => {
                 let _ = self.client.ack(now, token, reply);
@@ -193,9 +207,9 @@ impl Engine {
                     self.shared.ops.leave();
                 }
             }
-            Kind::Map(look) => {
+            Kind::Ask(ask) => {
                 self.shared.setups.leave();
-                look(self.client.osd_map().ok_or(Error::Closed));
+                ask(Ok(Asked { client: &self.client, now }));
             }
             Kind::Close(within, ticket) => {
                 self.closers.extend(ticket);
@@ -309,6 +323,7 @@ impl Engine {
             Event::Connected { fsid, .. } => self.on_connected(fsid),
             Event::MonFault { addr, fault, permanent } => self.on_mon_fault(addr, fault, permanent),
             Event::OsdFault { osd, fault } => self.tell(ClusterEvent::OsdFault { osd, fault }),
+            Event::IdentityChanged { global_id } => self.tell(ClusterEvent::IdentityChanged { global_id }),
             Event::MapFault { epoch, error } => self.tell(ClusterEvent::MapFault { epoch, error }),
             Event::Readable(id) => self.pull(id),
             Event::NotifyAccepted { id, notify_id } => self.on_notify_accepted(id, notify_id),
@@ -320,43 +335,8 @@ impl Engine {
         }
     }
 
-    fn start_watch(&mut self, command: WatchCommand) {
-        self.shared.setups.leave();
-        let WatchCommand { object, options, mailbox, lifeline, ticket } = command;
-        if !ticket.is_wanted() {
-            return;
-        }
-        let on_drop = options.on_drop;
-        match self.client.watch(self.now, object.clone(), options) {
-            Ok(id) => {
-                self.watches.insert(id, (Arc::clone(&mailbox), on_drop));
-                ticket.finish(Ok(Watch::new(id, object, mailbox, lifeline)));
-            }
-            Err(error) => ticket.finish(Err(Failure::Command(error))),
-        }
-    }
-
-    /// Moves a watch's events to its handle, as far as that has room.
-    fn pull(&mut self, id: WatchId) {
-        self.pull_all(id, false);
-    }
-
-    fn pull_all(&mut self, id: WatchId, all: bool) {
-        let Some((mailbox, on_drop)) = self.watches.get(&id) else { return };
-        let (client, shared) = (&mut self.client, &self.shared);
-        let mut closed = false;
-        mailbox.fill(all, || {
-            let event = client.next(id)?;
-            closed |= matches!(event, linger_core::WatchEvent::Closed);
-            Some(event_of(event, *on_drop, shared))
-        });
-        if closed {
-            self.watches.remove(&id);
-        }
-    }
-
     /// The end of all: every future and stream ends.
-    fn finish(&mut self, end: &Result<usize, Error>) {
+    fn finish(&mut self, end: &Result<Vec<LeftBehind>, Error>) {
         if std::mem::replace(&mut self.over, true) {
             return;
         }
@@ -372,8 +352,9 @@ impl Engine {
                 Ok(_) => WatchEvent::Closed,
                 Err(error) => WatchEvent::Failed(error.clone()),
             });
-            mailbox.fill(true, || last.take());
+            mailbox.fill(self.now, true, || last.take().map(Item::Event));
         }
+        self.flushes.clear();
         self.fail_ops(&error);
         if let Some(connect) = self.connect.take() {
             connect.ticket.finish(Err(error.clone()));
@@ -390,17 +371,5 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.finish(&Err(Error::DriverGone));
-    }
-}
-
-fn event_of(event: linger_core::WatchEvent, on_drop: OnDrop, shared: &Arc<Shared>) -> WatchEvent {
-    use linger_core::WatchEvent as Core;
-    match event {
-        Core::Notify(notify) => WatchEvent::Notification(Notification::new(notify, on_drop, shared)),
-        Core::Live(live) => WatchEvent::Live(live),
-        Core::Error(error) => WatchEvent::Error(error),
-        Core::ReregisterNeeded { cause } => WatchEvent::ReregisterNeeded { cause },
-        Core::Overflow { lost } => WatchEvent::Overflow { lost },
-        _ => WatchEvent::Closed,
     }
 }

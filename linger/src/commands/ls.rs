@@ -16,7 +16,7 @@ pub async fn run(global: &Global, args: &cli::Ls, format: Format) -> Result<Outc
     let pool = pool(&cluster, global, &args.pool);
     let watchers = pool.list_watchers(name(&args.object)).await.map_err(|error| explain(&error))?;
     let mut out = Stdout::new(format);
-    out.write(&Watchers::new(watchers))?;
+    out.write(&Watchers::new(watchers.into_iter().map(|listed| listed.watcher).collect()))?;
     out.finish()?;
     Ok(Outcome::Done)
 }

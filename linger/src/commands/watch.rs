@@ -78,8 +78,11 @@ impl Stream for Watched {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Happening>> {
         Pin::new(&mut self.watch).poll_next(cx).map(|event| {
             event.map(|event| {
-                if let WatchEvent::Live(live) = &event {
-                    self.cookie = live.cookie;
+                match &event {
+                    WatchEvent::Live(live) => self.cookie = live.cookie,
+                    // A blocklisted client's watch would wait for another identity.
+                    WatchEvent::Error(error) if error.is_terminal() => self.watch.end(),
+                    _ => {}
                 }
                 Happening { object: Arc::clone(&self.object), cookie: self.cookie, event }
             })
@@ -194,9 +197,11 @@ impl Session {
         };
         match (left, tokio::time::timeout(LAST_WORDS, words).await) {
             (Err(error), _) => Err(explain(&error)),
-            (Ok(0), Ok(Err(failure @ Failure::Told(_)))) => Err(failure),
-            (Ok(0), _) => Ok(()),
-            (Ok(left), _) => Err(left_behind(&format!("no answer about {left} of them"))),
+            (Ok(left), _) if !left.is_empty() => {
+                Err(left_behind(&format!("no answer about {} of them", left.len())))
+            }
+            (Ok(_), Ok(Err(failure @ Failure::Told(_)))) => Err(failure),
+            (Ok(_), _) => Ok(()),
         }
     }
 }

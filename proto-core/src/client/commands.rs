@@ -4,7 +4,7 @@ use super::{Client, Closing};
 use crate::Timestamp;
 use crate::call::Call;
 use crate::error::{CommandError, OpError};
-use crate::ids::{CallId, NotifyId, WatchId};
+use crate::ids::{CallId, NotifyId, WatchId, WatchKey};
 use crate::notify::timeout_secs;
 use crate::object::ObjectRef;
 use crate::output::{AckToken, WatchEvent};
@@ -12,6 +12,7 @@ use crate::timers::{Slot, TimerKey};
 use crate::watch::WatchOptions;
 use bytes::Bytes;
 use core::time::Duration;
+use rand_core::Rng as _;
 
 impl Client {
     /// Watches an object until [`Client::unwatch`] or a terminal loss.
@@ -45,15 +46,75 @@ impl Client {
     /// # Errors
     /// [`CommandError::Unknown`] if the watch has ended already.
     pub fn unwatch(&mut self, now: Timestamp, id: WatchId) -> Result<(), CommandError> {
+        self.end(now, id, None)
+    }
+
+    /// Ends a watch, and gives its OSD no longer than `within` to confirm that.
+    ///
+    /// When that is over come [`WatchEvent::LeftBehind`], which says until when the OSD may have the
+    /// watch, and [`WatchEvent::Closed`]. A watch that is ending already gets this deadline.
+    ///
+    /// # Errors
+    /// [`CommandError::Unknown`] if the watch has ended already.
+    pub fn unwatch_within(
+        &mut self,
+        now: Timestamp,
+        id: WatchId,
+        within: Duration,
+    ) -> Result<(), CommandError> {
+        self.end(now, id, Some(within))
+    }
+
+    fn end(&mut self, now: Timestamp, id: WatchId, within: Option<Duration>) -> Result<(), CommandError> {
         self.at(now);
         if !self.watches.contains(id.key()) {
             return Err(CommandError::Unknown);
         }
-        let key = id.key();
-        let placed = self.with_cluster(|watches, _, _, cl, cx| watches.user_unwatch(key, Some(cl), cx));
+        self.end_watch(id.key(), within);
+        self.pump();
+        Ok(())
+    }
+
+    fn end_watch(&mut self, key: WatchKey, within: Option<Duration>) {
+        let placed = self.with_cluster(|watches, _, _, cl, cx| watches.user_unwatch(key, within, cl, cx));
         if placed.is_none() {
-            self.watches.user_unwatch(key, None, &mut self.cx);
+            self.watches.end_unplaced(key, &mut self.cx);
         }
+    }
+
+    /// Puts [`WatchEvent::Flushed`] with this token behind all events that wait: when it is taken, all of
+    /// those were.
+    ///
+    /// # Errors
+    /// [`CommandError::Unknown`] if the watch has ended and its last event was taken,
+    /// [`CommandError::Busy`] if 256 such marks wait already.
+    pub fn flush(&mut self, now: Timestamp, id: WatchId, token: u64) -> Result<(), CommandError> {
+        self.at(now);
+        match self.watches.flush(id.key(), token, self.cx.now) {
+            Some(true) => Ok(()),
+            Some(false) => Err(CommandError::Busy),
+            None => Err(CommandError::Unknown),
+        }
+    }
+
+    /// Makes this another client to the cluster: new number, new nonce, all connections anew.
+    ///
+    /// The way out of a blocklist, which names the old ones. Watches stay: each is registered afresh, a
+    /// live one after a loss by `Identity`. Notifies and calls under way are sent again.
+    ///
+    /// # Errors
+    /// [`CommandError::Closing`].
+    pub fn renew_identity(&mut self, now: Timestamp) -> Result<(), CommandError> {
+        self.at(now);
+        if self.closing.is_some() {
+            return Err(CommandError::Closing);
+        }
+        let nonce = self.cx.rng.next_u32();
+        self.cx.pool.renew_nonce(nonce);
+        self.blocklisted = false;
+        self.mon.forget_identity();
+        self.on_identity_changed();
+        self.mon.hunt(&mut self.cx);
         self.pump();
         Ok(())
     }
@@ -189,10 +250,7 @@ impl Client {
         self.notifies.fail_all(OpError::Closed, &mut self.sessions, &mut self.cx);
         self.calls.fail_all(OpError::Closed, &mut self.sessions, &mut self.cx);
         for key in self.watches.open_keys() {
-            let placed = self.with_cluster(|watches, _, _, cl, cx| watches.user_unwatch(key, Some(cl), cx));
-            if placed.is_none() {
-                self.watches.user_unwatch(key, None, &mut self.cx);
-            }
+            self.end_watch(key, None);
         }
         self.pump();
     }

@@ -10,6 +10,7 @@ use crate::output::Event;
 use crate::session::Member;
 use crate::session::op::{Owner, Replied};
 use crate::timers::TimerKey;
+use crate::totals::Why;
 use crate::watch::Answer;
 use core::net::SocketAddr;
 use linger_wire::errno;
@@ -104,7 +105,10 @@ impl Client {
             }
             TimerKey::Notify(notify) => self.notifies.on_timer(notify, &mut self.sessions, &mut self.cx),
             TimerKey::Call(call) => {
-                self.calls.fail(call, OpError::DeadlinePassed, &mut self.sessions, &mut self.cx);
+                let placed = self.with_cluster(|_, _, calls, cl, cx| calls.on_timer(call, cl, cx));
+                if placed.is_none() {
+                    self.calls.expire(call, &mut self.sessions, &mut self.cx);
+                }
             }
             TimerKey::Close => self.finish_closing(),
         }
@@ -209,8 +213,8 @@ impl Client {
         self.with_cluster(|watches, notifies, _, cl, cx| {
             for member in members {
                 match member {
-                    Member::Watch(key) => _ = watches.moved(key, cl, cx),
-                    Member::Notify(key) => _ = notifies.moved(key, cl),
+                    Member::Watch(key) => _ = watches.moved(key, Why::Reset, cl, cx),
+                    Member::Notify(key) => _ = notifies.moved(key, cl, cx),
                     Member::Op(_) => {}
                 }
             }
@@ -225,6 +229,7 @@ impl Client {
                     if changed {
                         self.on_identity_changed();
                     }
+                    self.tell_identity();
                     self.sessions.wake(None);
                 }
                 MonNews::Up => self.tell_connected(),
@@ -235,21 +240,29 @@ impl Client {
     }
 
     /// All sessions speak for an identity that is gone: they end, and every watch is lost.
-    fn on_identity_changed(&mut self) {
+    pub(super) fn on_identity_changed(&mut self) {
         for osd in self.sessions.osds() {
             let lingers = self.sessions.targets.lingers_of(osd);
             if let Some(map) = self.holder.get() {
                 self.sessions.replace(osd, map, &mut self.cx);
             }
-            self.with_cluster(|_, notifies, _, cl, _| {
+            self.with_cluster(|_, notifies, _, cl, cx| {
                 for member in lingers {
                     if let Member::Notify(key) = member {
-                        notifies.moved(key, cl);
+                        notifies.moved(key, cl, cx);
                     }
                 }
             });
         }
         self.with_cluster(|watches, _, _, cl, cx| watches.identity_changed(cl, cx));
+    }
+
+    /// Says which number the client has, if it had another one before.
+    fn tell_identity(&mut self) {
+        let Some(global_id) = self.mon.global_id() else { return };
+        if self.told_identity.replace(global_id).is_some_and(|before| before != global_id) {
+            self.cx.event(Event::IdentityChanged { global_id });
+        }
     }
 
     pub(super) fn on_blocklisted(&mut self) {

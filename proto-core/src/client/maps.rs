@@ -6,6 +6,7 @@ use crate::ids::CallKey;
 use crate::output::Event;
 use crate::session::op::Owner;
 use crate::session::{Member, Moves};
+use crate::totals::Why;
 use alloc::collections::BTreeSet;
 use linger_wire::msg::MapMessage;
 use linger_wire::osdmap::map_flags;
@@ -27,7 +28,9 @@ impl Client {
                     blocklist |= change.blocklist;
                     self.refresh(&change, &mut moves);
                     // In an epoch that nobody saw any group may have had another primary.
-                    moves.moved = self.sessions.targets.all();
+                    moves
+                        .moved
+                        .extend(self.sessions.targets.all().into_iter().map(|one| (one, Why::Skipped)));
                 }
                 Step::Missing(epoch) => {
                     self.mon.want_map(epoch, &mut self.cx);
@@ -68,7 +71,9 @@ impl Client {
         let Some(map) = self.holder.get() else { return };
         self.sessions.release_held();
         for osd in self.sessions.outdated(map) {
-            moves.moved.extend(self.sessions.targets.lingers_of(osd));
+            for linger in self.sessions.targets.lingers_of(osd) {
+                moves.moved.entry(linger).or_insert(Why::Reset);
+            }
             self.sessions.replace(osd, map, &mut self.cx);
         }
         let held = map_flags::PAUSERD | map_flags::PAUSEWR | map_flags::FULL;
@@ -85,11 +90,11 @@ impl Client {
     fn move_members(&mut self, moves: Moves) -> BTreeSet<Member> {
         let Moves { moved, mut lost } = moves;
         self.with_cluster(|watches, notifies, _, cl, cx| {
-            for member in moved {
+            for (member, why) in moved {
                 let placed = match member {
                     Member::Op(tid) => cl.sessions.move_op(tid, cl.map),
-                    Member::Watch(key) => watches.moved(key, cl, cx),
-                    Member::Notify(key) => notifies.moved(key, cl),
+                    Member::Watch(key) => watches.moved(key, why, cl, cx),
+                    Member::Notify(key) => notifies.moved(key, cl, cx),
                 };
                 if !placed {
                     lost.insert(member);

@@ -12,15 +12,17 @@ use crate::config::Config;
 use crate::conn::Pool;
 use crate::context::Context;
 use crate::error::ConfigError;
+use crate::ids::WatchId;
 use crate::mon::MonClient;
 use crate::notify::Notifies;
 use crate::session::Sessions;
 use crate::timers::{Slot, Timers};
-use crate::watch::{Cluster, Watches};
+use crate::totals::Totals;
+use crate::watch::{Cluster, WatchStatus, Watches};
 use crate::{Rng, Timestamp, UnixTime};
 use alloc::collections::VecDeque;
-use linger_wire::Fsid;
 use linger_wire::osdmap::OsdMap;
+use linger_wire::{EntityName, Fsid};
 use rand_core::{Rng as _, SeedableRng};
 use unplaced::Unplaced;
 
@@ -51,6 +53,7 @@ pub struct Client {
     /// Inputs whose time ran backwards.
     time_steps_back: u64,
     told_connected: bool,
+    told_identity: Option<u64>,
     /// A command was refused as busy.
     owes_ready: bool,
     /// The OSDs refuse this client.
@@ -94,6 +97,7 @@ impl Client {
             wall: (now, unix_now),
             time_steps_back: 0,
             told_connected: false,
+            told_identity: None,
             owes_ready: false,
             blocklisted: false,
             closing: None,
@@ -125,6 +129,24 @@ impl Client {
     #[must_use]
     pub fn watches(&self) -> usize {
         self.watches.len()
+    }
+
+    /// How a watch stands at `now`; `None` once it has ended.
+    #[must_use]
+    pub fn status(&self, now: Timestamp, id: WatchId) -> Option<WatchStatus> {
+        self.watches.status(id.key(), now.max(self.cx.now))
+    }
+
+    /// What was counted since the client was made. Looks at every watch.
+    #[must_use]
+    pub fn totals(&self, now: Timestamp) -> Totals {
+        self.watches.totals(now.max(self.cx.now))
+    }
+
+    /// Whether a watcher or a notifier, as the cluster names it, is this client.
+    #[must_use]
+    pub fn is_me(&self, name: EntityName) -> bool {
+        self.global_id().is_some_and(|id| name == EntityName::client(id))
     }
 
     /// How often an input's time lay before that of an earlier one; it then counts as the same.

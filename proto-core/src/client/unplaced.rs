@@ -110,7 +110,7 @@ impl Client {
                 true
             }
             Waiting::Notify(key) => {
-                notifies.start(key, placed, cl);
+                notifies.start(key, placed, cl, cx);
                 true
             }
             Waiting::Call(key) => calls.start(key, placed, cl),

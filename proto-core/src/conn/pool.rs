@@ -46,6 +46,11 @@ impl Pool {
         }
     }
 
+    /// Connections from now on are another client's.
+    pub(crate) fn renew_nonce(&mut self, nonce: u32) {
+        self.nonce = nonce;
+    }
+
     /// Opens a connection; the adapter is told to dial.
     pub(crate) fn open(
         &mut self,

@@ -109,6 +109,12 @@ impl MonClient {
         self.global_id
     }
 
+    /// Gives the number and its tickets up: the next login gets another one.
+    pub(crate) fn forget_identity(&mut self) {
+        self.tickets.forget();
+        self.global_id = None;
+    }
+
     /// Whether the connection is one of the monitors'.
     pub(crate) fn owns(&self, conn: ConnKey) -> bool {
         match &self.state {

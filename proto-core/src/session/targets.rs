@@ -7,6 +7,7 @@
 use crate::ids::{NotifyKey, WatchKey};
 use crate::object::Object;
 use crate::placement::{Interval, Overlay, Placer, Target, actual_pg, raw_pg};
+use crate::totals::Why;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -25,8 +26,8 @@ pub(crate) enum Member {
 /// Members that a map affects.
 #[derive(Debug, Default)]
 pub(crate) struct Moves {
-    /// Their group is in a new interval.
-    pub(crate) moved: BTreeSet<Member>,
+    /// They have to start over.
+    pub(crate) moved: BTreeMap<Member, Why>,
     /// Their pool is gone.
     pub(crate) lost: BTreeSet<Member>,
 }
@@ -161,7 +162,7 @@ impl Targets {
                 .is_ok_and(|raw| map.pool(raw.pool).is_some_and(|pool| actual_pg(pool, raw) == pg))
         };
         if is_new {
-            moves.moved.extend(group.members.keys());
+            moves.moved.extend(group.members.keys().map(|member| (*member, Why::Interval)));
         }
         // Only a split, a merge or a cache tier takes members to another group: a change of a pool.
         let may_leave = |member: &(Arc<Object>, Overlay)| !change.pools.is_empty() && !stays(member);
@@ -174,7 +175,7 @@ impl Targets {
         }
         for (member, object, overlay) in leaving {
             if self.place(member, &object, overlay, map).is_some() {
-                moves.moved.insert(member);
+                moves.moved.insert(member, Why::Interval);
             } else {
                 moves.moved.remove(&member);
                 moves.lost.insert(member);

@@ -5,10 +5,11 @@ use super::{Cluster, Reregister, Watches};
 use crate::context::Context;
 use crate::error::{LossCause, WatchError};
 use crate::ids::WatchKey;
-use crate::output::{Live, WatchEvent};
+use crate::output::{LeftBehind, Live, WatchEvent};
 use crate::retry::{doubled, jittered};
 use crate::session::Member;
 use crate::timers::TimerKey;
+use crate::totals::Why;
 use alloc::vec::Vec;
 use core::time::Duration;
 use linger_wire::PgId;
@@ -20,6 +21,8 @@ pub(super) struct Detail {
     pub(super) errno: Option<i32>,
     /// The object's version.
     pub(super) version: Option<u64>,
+    /// Why it moved.
+    pub(super) why: Option<Why>,
 }
 
 impl Watches {
@@ -50,13 +53,18 @@ impl Watches {
             }
             Action::Reconnect => {
                 watch.deaf_since.get_or_insert(cx.now);
+                self.totals.reconnects.count(detail.why.unwrap_or(Why::Late));
                 self.reconnect(key, cl);
             }
             Action::Unwatch => self.unwatch(key, cl, cx),
             Action::GoLive => self.go_live(key, detail.version, cl, cx),
             Action::Lose(cause) => self.lose(key, error(cause), cl, cx),
+            Action::Bar(cause) => {
+                self.announce(key, error(cause), cx);
+                self.drop_registration(key, cl);
+            }
             Action::End(cause) => {
-                self.announce(key, error(cause));
+                self.announce(key, error(cause), cx);
                 self.close(key, cl, cx);
             }
             Action::Close => self.close(key, cl, cx),
@@ -72,30 +80,29 @@ impl Watches {
         watch.announced = false;
         watch.live_since = cx.now;
         let deaf_since = watch.deaf_since.take().filter(|_| generation > 0);
+        let deaf_for = deaf_since.map_or(Duration::ZERO, |since| cx.now.saturating_since(since));
+        self.totals.went_live = self.totals.went_live.saturating_add(1);
+        self.totals.deaf_for = self.totals.deaf_for.saturating_add(deaf_for);
         watch.next_ping = watch.next_ping_after(cx.now, &mut cx.rng);
         let (osd, pg) = watch.target.map_or((-1, PgId::default()), |target| (target.osd, target.pg.pg));
         let live = Live {
             generation,
             may_have_missed: core::mem::replace(&mut watch.is_new, false),
-            deaf_for: deaf_since.map_or(Duration::ZERO, |since| cx.now.saturating_since(since)),
+            deaf_for,
             version,
             cookie: watch.cookie,
             global_id: cl.global_id,
             osd,
             pg,
         };
-        self.tell(key, WatchEvent::Live(live));
+        self.tell(key, WatchEvent::Live(live), cx);
     }
 
     fn lose(&mut self, key: WatchKey, error: WatchError, cl: &mut Cluster<'_>, cx: &mut Context) {
         let was_live = self.watches.get(key).is_some_and(|watch| watch.lives > 0 && !watch.announced);
-        self.announce(key, error);
-        self.cancel_requests(key, cl);
+        self.announce(key, error, cx);
+        self.drop_registration(key, cl);
         let Some(watch) = self.watches.get_mut(key) else { return };
-        // What was last proved is the start of the gap, not the moment it was noticed.
-        let since = watch.deaf_since.map_or(watch.confirmed, |since| since.min(watch.confirmed));
-        watch.deaf_since = Some(since);
-        watch.deliveries.clear();
         let timing = &cx.config.timing;
         // The first attempt after a loss comes at once; those after further losses wait.
         if was_live && cx.now.saturating_since(watch.live_since) >= timing.reregister_max {
@@ -111,15 +118,27 @@ impl Watches {
             Reregister::Manual => None,
         };
         if watch.opts.reregister == Reregister::Manual {
-            self.tell(key, WatchEvent::ReregisterNeeded { cause: error.cause });
+            self.tell(key, WatchEvent::ReregisterNeeded { cause: error.cause }, cx);
         }
     }
 
+    /// What the OSD had of the watch counts no more.
+    fn drop_registration(&mut self, key: WatchKey, cl: &mut Cluster<'_>) {
+        self.cancel_requests(key, cl);
+        let Some(watch) = self.watches.get_mut(key) else { return };
+        // What was last proved is the start of the gap, not the moment it was noticed.
+        let since = watch.deaf_since.map_or(watch.confirmed, |since| since.min(watch.confirmed));
+        watch.deaf_since = Some(since);
+        watch.deliveries.clear();
+        watch.give_up_at = watch.give_up_at.filter(|_| watch.state != State::Barred);
+    }
+
     /// Tells of a loss, once for each.
-    pub(super) fn announce(&mut self, key: WatchKey, error: WatchError) {
+    pub(super) fn announce(&mut self, key: WatchKey, error: WatchError, cx: &Context) {
         let Some(watch) = self.watches.get_mut(key) else { return };
         if !core::mem::replace(&mut watch.announced, true) || error.is_terminal() {
-            self.tell(key, WatchEvent::Error(error));
+            self.totals.losses.count(error.cause);
+            self.tell(key, WatchEvent::Error(error), cx);
         }
     }
 
@@ -134,41 +153,58 @@ impl Watches {
     fn close(&mut self, key: WatchKey, cl: &mut Cluster<'_>, cx: &mut Context) {
         self.cancel_requests(key, cl);
         cl.sessions.targets.remove(Member::Watch(key));
-        if let Some(watch) = self.watches.get_mut(key) {
-            self.by_cookie.remove(&watch.cookie);
-            self.open -= 1;
-            watch.deliveries.clear();
-            cx.timers.set(TimerKey::Watch(key), &mut watch.timer, None);
-            self.tell(key, WatchEvent::Closed);
-        }
+        self.forget(key, cx);
     }
 
-    fn tell(&mut self, key: WatchKey, event: WatchEvent) {
+    fn forget(&mut self, key: WatchKey, cx: &mut Context) {
+        let Some(watch) = self.watches.get_mut(key) else { return };
+        self.by_cookie.remove(&watch.cookie);
+        self.open -= 1;
+        watch.deliveries.clear();
+        cx.timers.set(TimerKey::Watch(key), &mut watch.timer, None);
+        self.tell(key, WatchEvent::Closed, cx);
+    }
+
+    fn tell(&mut self, key: WatchKey, event: WatchEvent, cx: &Context) {
         if let Some(watch) = self.watches.get_mut(key) {
-            watch.queue.push(event);
+            watch.queue.push(cx.now, event);
             self.readable.insert(key);
         }
     }
 
-    /// The user closes a watch that has no place yet, or has one.
-    pub(crate) fn user_unwatch(&mut self, key: WatchKey, cl: Option<&mut Cluster<'_>>, cx: &mut Context) {
-        match cl {
-            Some(cl) => self.input(key, Input::Unwatch, cl, cx),
-            // Without a map nothing was ever sent.
-            None => {
-                if let Some(watch) = self.watches.get_mut(key) {
-                    if watch.state == State::Closed {
-                        return;
-                    }
-                    watch.state = State::Closed;
-                    self.open -= 1;
-                    self.by_cookie.remove(&watch.cookie);
-                    watch.deliveries.clear();
-                    cx.timers.set(TimerKey::Watch(key), &mut watch.timer, None);
-                    self.tell(key, WatchEvent::Closed);
-                }
-            }
+    /// The user closes a watch, which waits for the OSD's word, no longer than `within` if that is given.
+    pub(crate) fn user_unwatch(
+        &mut self,
+        key: WatchKey,
+        within: Option<Duration>,
+        cl: &mut Cluster<'_>,
+        cx: &mut Context,
+    ) {
+        if let Some(watch) = self.watches.get_mut(key)
+            && (within.is_some() || watch.state != State::Unwatching)
+        {
+            watch.give_up_at = within.map(|within| cx.now.saturating_add(within));
         }
+        self.input(key, Input::Unwatch, cl, cx);
+        self.arm(key, cx);
+    }
+
+    /// Ends a watch for which nothing is to be sent any more, or of which nothing ever was.
+    pub(crate) fn end_unplaced(&mut self, key: WatchKey, cx: &mut Context) {
+        if let Some(watch) = self.watches.get_mut(key)
+            && core::mem::replace(&mut watch.state, State::Closed) != State::Closed
+        {
+            self.forget(key, cx);
+        }
+    }
+
+    /// Says that a watch's OSD may still have it; `None` if it can not.
+    pub(super) fn leave_behind(&mut self, key: WatchKey, cx: &Context) -> Option<LeftBehind> {
+        let watch = self.watches.get(key).filter(|watch| watch.state == State::Unwatching)?;
+        let object = watch.object.as_ref()?.to_ref();
+        let left = LeftBehind { object, cookie: watch.cookie, gone_within: watch.lease() };
+        self.tell(key, WatchEvent::LeftBehind(left.clone()), cx);
+        Some(left)
     }
 
     /// The pool is not there, says the newest map.

@@ -40,13 +40,18 @@ impl Watches {
         }
         let notify_id = message.notify_id;
         match watch.deliveries.get(&notify_id) {
-            Some(Delivery::Out | Delivery::Silent) => {}
+            Some(Delivery::Out | Delivery::Silent) => self.count_duplicate(),
             Some(Delivery::Acking { reply, .. }) => {
                 let reply = reply.clone();
+                self.count_duplicate();
                 self.send_ack(key, notify_id, reply, cl);
             }
             None => self.deliver(key, message, cl, cx),
         }
+    }
+
+    fn count_duplicate(&mut self) {
+        self.totals.duplicates = self.totals.duplicates.saturating_add(1);
     }
 
     fn deliver(&mut self, key: WatchKey, message: WatchNotify, cl: &mut Cluster<'_>, cx: &mut Context) {
@@ -62,8 +67,10 @@ impl Watches {
             cl.sessions.cancel(tid);
         }
         watch.deliveries.insert(message.notify_id, Delivery::Out);
-        let offered = watch.queue.offer(notify_of(key, watch, message), max, room, watch.opts.when_full);
+        let notify = notify_of(key, watch, message);
+        let offered = watch.queue.offer(cx.now, notify, max, room, watch.opts.when_full);
         self.readable.insert(key);
+        self.totals.notifies = self.totals.notifies.saturating_add(1);
         match offered {
             Offered::Queued => {}
             Offered::Shed(list) => {
@@ -73,14 +80,15 @@ impl Watches {
             }
             Offered::Close(shed) => {
                 self.shed(key, &shed, cl);
-                self.announce(key, WatchError { cause: LossCause::Closed, errno: None });
-                self.user_unwatch(key, Some(cl), cx);
+                self.announce(key, WatchError { cause: LossCause::Closed, errno: None }, cx);
+                self.user_unwatch(key, None, cl, cx);
             }
         }
     }
 
     fn shed(&mut self, key: WatchKey, shed: &Shed, cl: &mut Cluster<'_>) {
         self.queued_bytes -= shed.bytes;
+        self.totals.shed = self.totals.shed.saturating_add(1);
         let Some(watch) = self.watches.get_mut(key) else { return };
         match watch.opts.on_drop {
             OnDrop::AckEmpty => self.send_ack(key, shed.notify_id, Bytes::new(), cl),

@@ -11,22 +11,26 @@ mod queue;
 mod replies;
 mod requests;
 mod state;
+mod status;
 
 pub use options::{OnDrop, Reregister, WatchOptions};
 pub use queue::WhenFull;
+pub use status::WatchStatus;
 
 use crate::context::Context;
 use crate::ids::{WatchId, WatchKey};
 use crate::object::Object;
-use crate::output::{Event, WatchEvent};
+use crate::output::{Event, LeftBehind, WatchEvent};
 use crate::placement::{Overlay, Target};
 use crate::session::op::{Owner, WatchRole};
 use crate::session::{Member, Sessions};
 use crate::timers::{Slot, TimerKey};
+use crate::totals::{Totals, Why};
 use crate::{Rng, Timestamp};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use apply::Detail;
 use core::time::Duration;
 use deliveries::Delivery;
 use linger_wire::msg::OpReply;
@@ -64,7 +68,7 @@ struct Watch {
     live_since: Timestamp,
     /// When to register again while lost.
     retry_at: Option<Timestamp>,
-    /// When to give up while it never was live.
+    /// When to give up: a first registration, or waiting for an answer to UNWATCH.
     give_up_at: Option<Timestamp>,
     target: Option<Target>,
     timer: Slot,
@@ -90,11 +94,11 @@ impl Watch {
 
     fn deadline(&self) -> Option<Timestamp> {
         match self.state {
-            State::Registering => self.give_up_at,
+            State::Registering | State::Unwatching => self.give_up_at,
             State::Lost => [self.retry_at, self.give_up_at].into_iter().flatten().min(),
             State::Live => Some(self.next_ping.min(self.lease_ends())),
             State::Reconnecting => Some(self.lease_ends()),
-            State::Unwatching | State::Closed => None,
+            State::Barred | State::Closed => None,
         }
     }
 }
@@ -126,6 +130,7 @@ pub(crate) struct Watches {
     queued_bytes: usize,
     /// Watches whose queue turned non-empty.
     readable: BTreeSet<WatchKey>,
+    totals: Totals,
 }
 
 impl Watches {
@@ -137,6 +142,7 @@ impl Watches {
             open: 0,
             queued_bytes: 0,
             readable: BTreeSet::new(),
+            totals: Totals::default(),
         }
     }
 
@@ -160,13 +166,14 @@ impl Watches {
         self.watches.iter().filter(|(_, watch)| watch.state != State::Closed).map(|(key, _)| key).collect()
     }
 
-    /// Ends all watches at once; returns how many may be left at their OSDs.
-    pub(crate) fn abandon_all(&mut self, cx: &mut Context) -> usize {
-        let open = self.open_keys();
-        for key in &open {
-            self.user_unwatch(*key, None, cx);
+    /// Ends all watches at once; returns those that may be left at their OSDs.
+    pub(crate) fn abandon_all(&mut self, cx: &mut Context) -> Vec<LeftBehind> {
+        let mut left = Vec::new();
+        for key in self.open_keys() {
+            left.extend(self.leave_behind(key, cx));
+            self.end_unplaced(key, cx);
         }
-        open.len()
+        left
     }
 
     /// A cookie that no watch or notify of this client ever had.
@@ -218,7 +225,7 @@ impl Watches {
     ) {
         if let Some(watch) = self.watches.get_mut(key) {
             watch.object = Some(object);
-            self.moved(key, cl, cx);
+            self.moved(key, Why::Interval, cl, cx);
         }
     }
 
@@ -229,7 +236,7 @@ impl Watches {
     /// The session was reset, or the object's group is in a new interval.
     ///
     /// Returns false if the map does not have the pool.
-    pub(crate) fn moved(&mut self, key: WatchKey, cl: &mut Cluster<'_>, cx: &mut Context) -> bool {
+    pub(crate) fn moved(&mut self, key: WatchKey, why: Why, cl: &mut Cluster<'_>, cx: &mut Context) -> bool {
         let Some(watch) = self.watches.get_mut(key).filter(|watch| watch.state != State::Closed) else {
             return true;
         };
@@ -237,7 +244,7 @@ impl Watches {
         watch.target = cl.sessions.targets.place(Member::Watch(key), &object, Overlay::Write, cl.map);
         let placed = watch.target.is_some();
         if placed {
-            self.input(key, Input::Moved, cl, cx);
+            self.input_with(key, Input::Moved, Detail { why: Some(why), ..Detail::default() }, cl, cx);
         }
         placed
     }
@@ -262,6 +269,14 @@ impl Watches {
             _ => {}
         }
         event
+    }
+
+    /// Puts a mark behind everything that waits to be taken; `None` if the watch is gone, false if too
+    /// many marks wait.
+    pub(crate) fn flush(&mut self, key: WatchKey, token: u64, now: Timestamp) -> Option<bool> {
+        let marked = self.watches.get_mut(key)?.queue.mark(now, token);
+        self.readable.insert(key);
+        Some(marked)
     }
 
     /// The next watch whose user is to be told that it has events.

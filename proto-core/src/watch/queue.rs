@@ -5,11 +5,14 @@
 //! happen. If a user lets very many of these pile up, the oldest losses that are over are forgotten;
 //! the newest state of the watch never is.
 
+use crate::Timestamp;
 use crate::output::{Notify, WatchEvent};
 use alloc::collections::VecDeque;
 
-/// Events other than notifies that wait at most.
+/// Errors, returns and the like that wait at most.
 const STATES_MAX: usize = 256;
+/// Marks of flushes that wait at most.
+const MARKS_MAX: usize = 256;
 
 /// What happens to notifies when a watch's queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,25 +49,46 @@ pub(super) enum Offered {
 /// The queue.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    events: VecDeque<WatchEvent>,
+    /// With the time each came.
+    events: VecDeque<(Timestamp, WatchEvent)>,
     notifies: usize,
+    marks: usize,
     /// Whether the user was told that there is something.
     announced: bool,
 }
 
 impl Queue {
     /// Adds an event that must not be lost.
-    pub(super) fn push(&mut self, event: WatchEvent) {
+    pub(super) fn push(&mut self, now: Timestamp, event: WatchEvent) {
         // Retries of one registration tell nothing new.
-        if let (Some(WatchEvent::Error(last)), WatchEvent::Error(error)) = (self.events.back(), &event)
+        if let (Some((_, WatchEvent::Error(last))), WatchEvent::Error(error)) = (self.events.back(), &event)
             && last == error
         {
             return;
         }
-        self.events.push_back(event);
-        if self.events.len() - self.notifies > STATES_MAX {
+        self.events.push_back((now, event));
+        if self.events.len() - self.notifies - self.marks > STATES_MAX {
             self.forget_oldest_loss();
         }
+    }
+
+    /// Adds a mark that comes out after everything before it; false if too many wait.
+    pub(super) fn mark(&mut self, now: Timestamp, token: u64) -> bool {
+        if self.marks >= MARKS_MAX {
+            return false;
+        }
+        self.marks += 1;
+        self.events.push_back((now, WatchEvent::Flushed { token }));
+        true
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// When the oldest event came.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        self.events.front().map(|(at, _)| *at)
     }
 
     /// Drops the oldest error and the return after it: a later return says that something was missed.
@@ -72,7 +96,7 @@ impl Queue {
         let is_error = |event: &WatchEvent| matches!(event, WatchEvent::Error(_));
         for _ in ["error", "live"] {
             let old = |event: &WatchEvent| is_error(event) || matches!(event, WatchEvent::Live(_));
-            if let Some(at) = self.events.iter().position(old) {
+            if let Some(at) = self.events.iter().position(|(_, event)| old(event)) {
                 self.events.remove(at);
             }
         }
@@ -80,9 +104,16 @@ impl Queue {
 
     /// Adds a notify within a bound, or sheds by policy. `room` says whether the client's budget for
     /// all watches has room for it.
-    pub(super) fn offer(&mut self, notify: Notify, max: usize, room: bool, when_full: WhenFull) -> Offered {
+    pub(super) fn offer(
+        &mut self,
+        now: Timestamp,
+        notify: Notify,
+        max: usize,
+        room: bool,
+        when_full: WhenFull,
+    ) -> Offered {
         if self.notifies < max && room {
-            self.add(notify);
+            self.add(now, notify);
             return Offered::Queued;
         }
         let mut shed = VecDeque::new();
@@ -90,53 +121,54 @@ impl Queue {
             WhenFull::Close => return Offered::Close(shed_of(&notify)),
             WhenFull::KeepNewest if self.notifies > 0 => {
                 shed.extend(self.drop_oldest());
-                self.overflow(shed.len());
-                self.add(notify);
+                self.overflow(now, shed.len());
+                self.add(now, notify);
             }
             WhenFull::Coalesce if self.notifies > 0 => {
                 while let Some(oldest) = self.drop_oldest() {
                     shed.push_back(oldest);
                 }
-                self.overflow(shed.len());
-                self.add(notify);
+                self.overflow(now, shed.len());
+                self.add(now, notify);
             }
             WhenFull::KeepOldest | WhenFull::KeepNewest | WhenFull::Coalesce => {
                 shed.push_back(shed_of(&notify));
-                self.overflow(1);
+                self.overflow(now, 1);
             }
         }
         Offered::Shed(shed)
     }
 
-    fn add(&mut self, notify: Notify) {
+    fn add(&mut self, now: Timestamp, notify: Notify) {
         self.notifies += 1;
-        self.events.push_back(WatchEvent::Notify(notify));
+        self.events.push_back((now, WatchEvent::Notify(notify)));
     }
 
     fn drop_oldest(&mut self) -> Option<Shed> {
-        let at = self.events.iter().position(|event| matches!(event, WatchEvent::Notify(_)))?;
-        let Some(WatchEvent::Notify(notify)) = self.events.remove(at) else { return None };
+        let at = self.events.iter().position(|(_, event)| matches!(event, WatchEvent::Notify(_)))?;
+        let Some((_, WatchEvent::Notify(notify))) = self.events.remove(at) else { return None };
         self.notifies -= 1;
         Some(shed_of(&notify))
     }
 
     /// Says that notifies were shed, where they would have been: once until the user looks.
-    fn overflow(&mut self, count: usize) {
+    fn overflow(&mut self, now: Timestamp, count: usize) {
         let count = count as u64;
-        for event in &mut self.events {
+        for (_, event) in &mut self.events {
             if let WatchEvent::Overflow { lost } = event {
                 *lost = lost.saturating_add(count);
                 return;
             }
         }
-        self.events.push_back(WatchEvent::Overflow { lost: count });
+        self.events.push_back((now, WatchEvent::Overflow { lost: count }));
     }
 
     /// Takes the oldest event.
     pub(super) fn pop(&mut self) -> Option<WatchEvent> {
-        let event = self.events.pop_front();
+        let event = self.events.pop_front().map(|(_, event)| event);
         match &event {
             Some(WatchEvent::Notify(_)) => self.notifies -= 1,
+            Some(WatchEvent::Flushed { .. }) => self.marks -= 1,
             None => self.announced = false,
             _ => {}
         }
@@ -176,7 +208,7 @@ mod tests {
     fn offer(queue: &mut Queue, ids: core::ops::RangeInclusive<u64>, when_full: WhenFull) -> Vec<u64> {
         let mut shed = Vec::new();
         for id in ids {
-            match queue.offer(notify(id), 2, true, when_full) {
+            match queue.offer(Timestamp::default(), notify(id), 2, true, when_full) {
                 Offered::Queued => {}
                 Offered::Shed(list) => shed.extend(list.iter().map(|s| s.notify_id)),
                 Offered::Close(s) => shed.push(s.notify_id + 1000),
@@ -211,6 +243,21 @@ mod tests {
             seen.sort_by_key(|event| !event.starts_with("lost") && when_full != WhenFull::KeepOldest);
             assert_eq!(seen, events, "{when_full:?}");
         }
+    }
+
+    #[test]
+    fn marks_come_in_their_turn_and_are_bounded() {
+        let mut queue = Queue::default();
+        let now = Timestamp::default();
+        offer(&mut queue, 1..=1, WhenFull::KeepOldest);
+        assert!(queue.mark(now, 7));
+        offer(&mut queue, 2..=2, WhenFull::KeepOldest);
+        assert_eq!(taken(&mut queue), ["1", "Flushed { token: 7 }", "2"]);
+        assert!((0..MARKS_MAX as u64).all(|token| queue.mark(now, token)), "at the bound");
+        assert!(!queue.mark(now, 0), "beyond it");
+        queue.pop();
+        assert!(queue.mark(now, 0), "there is room again");
+        assert_eq!(offer(&mut queue, 1..=2, WhenFull::KeepOldest), [0u64; 0], "marks take no notify's place");
     }
 
     #[test]

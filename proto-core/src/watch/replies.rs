@@ -29,6 +29,7 @@ impl Watches {
         let detail = Detail {
             errno: errno_of(answer.reply.result),
             version: Some(answer.reply.user_version).filter(|version| *version > 0),
+            why: None,
         };
         let input = match (answer.role, detail.errno) {
             (WatchRole::Unwatch, _) => Input::Unwatched,
@@ -55,12 +56,13 @@ impl Watches {
         }
         match errno_of(answer.reply.result) {
             Some(errno) => {
-                let detail = Detail { errno: Some(errno), version: None };
+                let detail = Detail { errno: Some(errno), ..Detail::default() };
                 self.input_with(key, Input::Failed(cause_of(errno)), detail, cl, cx);
             }
             None if cx.now >= watch.lease_ends() => self.input(key, Input::LeaseOver, cl, cx),
             None => {
                 watch.confirmed = watch.confirmed.max(answer.sent);
+                self.totals.pings.add(cx.now.saturating_since(answer.sent));
                 self.arm(key, cx);
             }
         }
@@ -74,8 +76,8 @@ impl Watches {
             // Without a map only the first registration's deadline can come.
             if watch.give_up_at.is_some_and(|at| at <= now) {
                 watch.give_up_at = None;
-                self.announce(key, WatchError { cause: LossCause::Held, errno: None });
-                self.user_unwatch(key, None, cx);
+                self.announce(key, WatchError { cause: LossCause::Held, errno: None }, cx);
+                self.end_unplaced(key, cx);
             }
             return self.arm(key, cx);
         };
@@ -83,6 +85,11 @@ impl Watches {
             State::Registering | State::Lost if watch.give_up_at.is_some_and(|at| at <= now) => {
                 watch.give_up_at = None;
                 self.forget_registration(key, cl);
+                self.input(key, Input::Failed(LossCause::Held), cl, cx);
+            }
+            State::Unwatching if watch.give_up_at.is_some_and(|at| at <= now) => {
+                watch.give_up_at = None;
+                self.leave_behind(key, cx);
                 self.input(key, Input::Failed(LossCause::Held), cl, cx);
             }
             State::Lost if watch.retry_at.is_some_and(|at| at <= now) => {

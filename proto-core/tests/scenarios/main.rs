@@ -1,7 +1,9 @@
 //! Scenarios of the whole client against a scripted cluster, in virtual time.
 
+mod asking;
 mod delivery;
 mod handshake;
+mod held;
 mod limits;
 mod maps;
 mod mon;

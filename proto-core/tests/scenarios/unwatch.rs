@@ -117,7 +117,7 @@ fn an_ended_watch_that_had_no_place_keeps_no_session() {
 
 fn told_closed(sim: &Sim) -> Vec<usize> {
     let left = |event: &Event| match event {
-        Event::Closed { left_behind } => Some(*left_behind),
+        Event::Closed { left_behind } => Some(left_behind.len()),
         _ => None,
     };
     sim.events.iter().filter_map(left).collect()
@@ -159,5 +159,7 @@ fn closing_has_a_deadline_and_says_what_is_left_behind() {
     assert_eq!(late, Err(CommandError::Unknown));
     sim.run(secs(60));
     assert_eq!(sim.dials.len(), dials, "nothing is dialled after the end");
+    let left = sim.client.next(watch);
+    assert!(matches!(left, Some(WatchEvent::LeftBehind(left)) if left.gone_within == secs(30)));
     assert!(matches!(sim.client.next(watch), Some(WatchEvent::Closed)));
 }

@@ -2,7 +2,7 @@
 
 use crate::support::{Sim, Who, config, lost, millis, object, secs, watching};
 use linger_core::{
-    CommandError, LossCause, Reregister, Timestamp, WatchError, WatchEvent, WatchId, WatchOptions,
+    CommandError, Event, LossCause, Reregister, Timestamp, WatchError, WatchEvent, WatchId, WatchOptions,
 };
 use linger_wire::errno::{EACCES, EBLOCKLISTED, EIO, ENOENT, ENOTCONN, ETIMEDOUT};
 use linger_wire::frame::Control;
@@ -26,6 +26,17 @@ fn registers_afresh(sim: &mut Sim, watch: WatchId, old: u64, error: WatchError) 
     sim.seen.clear();
     sim.run(secs(5));
     assert_eq!(sim.last("ping").watch(), (live.cookie, 0));
+}
+
+impl Sim {
+    /// The address that the client last told an OSD.
+    fn own_addr(&self) -> EntityAddr {
+        let mut idents = self.client_controls.iter().rev().filter_map(|(who, control)| match control {
+            Control::ClientIdent(ident) if matches!(who, Who::Osd(_)) => Some(ident.addrs.0[0]),
+            _ => None,
+        });
+        idents.next().unwrap()
+    }
 }
 
 #[test]
@@ -303,7 +314,6 @@ fn blocklisted_by_an_answer() {
     sim.answer("ping", -EBLOCKLISTED);
     for watch in [watch, second] {
         assert_eq!(sim.error(watch).cause, LossCause::Blocklisted);
-        assert!(matches!(sim.next(watch), Some(WatchEvent::Closed)));
     }
     sim.quiet();
     sim.seen.clear();
@@ -314,11 +324,7 @@ fn blocklisted_by_an_answer() {
 #[test]
 fn blocklisted_by_the_map() {
     let (mut sim, watch) = watching();
-    let ident = sim.client_controls.iter().find_map(|(who, control)| match control {
-        Control::ClientIdent(ident) if matches!(who, Who::Osd(_)) => Some(ident.clone()),
-        _ => None,
-    });
-    let addr = ident.unwrap().addrs.0[0];
+    let addr = sim.own_addr();
     assert_eq!((addr.kind, addr.sock), (AddrType::ANY, Some(SocketAddr::from(([192, 0, 2, 1], 0)))));
     let stranger = EntityAddr { nonce: addr.nonce.wrapping_add(1), ..addr };
     sim.update(|inc| _ = inc.new_blocklist.insert(stranger, UTime::default()));
@@ -326,7 +332,51 @@ fn blocklisted_by_the_map() {
     sim.quiet();
     sim.update(|inc| _ = inc.new_blocklist.insert(addr, UTime::default()));
     assert_eq!(sim.error(watch), lost(LossCause::Blocklisted, None));
+    sim.client.unwatch(sim.now, watch).unwrap();
+    sim.settle();
     sim.closed(watch);
+    assert_eq!(sim.count("unwatch"), 0, "nobody would hear it");
+}
+
+#[test]
+fn another_identity_brings_blocklisted_watches_back() {
+    let (mut sim, watch) = watching();
+    let before = sim.own_addr();
+    sim.update(|inc| _ = inc.new_blocklist.insert(before, UTime::default()));
+    assert_eq!(sim.error(watch), lost(LossCause::Blocklisted, None));
+    let also = sim.client.watch(sim.now, object("two"), WatchOptions::default()).unwrap();
+    sim.hold = vec!["watch"];
+    sim.settle();
+    sim.answer("watch", -EBLOCKLISTED);
+    assert_eq!(sim.error(also), lost(LossCause::Blocklisted, Some(EBLOCKLISTED)));
+    sim.hold.clear();
+    sim.run(secs(40));
+    sim.global_id = 4200;
+    sim.client_controls.clear();
+    sim.client.renew_identity(sim.now).unwrap();
+    sim.run(millis(10));
+    let live = sim.live(watch);
+    assert_eq!((live.global_id, live.generation, live.may_have_missed), (4200, 1, true));
+    assert!(live.deaf_for >= secs(40), "{live:?}");
+    assert_eq!(sim.live(also).global_id, 4200);
+    let after = sim.own_addr();
+    assert_ne!(after.nonce, before.nonce);
+    assert!(sim.events.iter().any(|event| matches!(event, Event::IdentityChanged { global_id: 4200 })));
+    sim.run(secs(60));
+    sim.quiet();
+}
+
+#[test]
+fn another_identity_without_need_is_one_loss() {
+    let (mut sim, watch) = watching();
+    sim.global_id = 4200;
+    sim.client.renew_identity(sim.now).unwrap();
+    assert_eq!(sim.client.global_id(), None);
+    sim.run(millis(10));
+    assert_eq!(sim.error(watch), lost(LossCause::Identity, None));
+    assert_eq!(sim.live(watch).global_id, 4200);
+    sim.run(secs(60));
+    sim.quiet();
 }
 
 #[test]

@@ -81,6 +81,6 @@ async fn watches_follow_their_primary_and_end_with_their_object() -> Result<()> 
         };
         assert_eq!(cause, LossCause::ObjectGone);
     }
-    assert_eq!(soon(cluster.close(TIMEOUT)).await??, 0);
+    assert_eq!(soon(cluster.close(TIMEOUT)).await??, []);
     Ok(())
 }

@@ -1,20 +1,8 @@
 //! Notifies of one's own: one ticket each, one outcome each.
 //!
-//! | state | input | then |
-//! |---|---|---|
-//! | Sent | reply with the notify's id | Accepted |
-//! | Sent | completion, before the reply | done: an OSD without watchers answers in this order |
-//! | Sent | reply with an errno | failed |
-//! | Sent, Accepted | reset, new interval, skipped maps | sent anew under no id → Sent |
-//! | Accepted | completion of this id | done |
-//! | Accepted | completion of another id | ignored: it is of an attempt before |
-//! | Sent | deadline | never accepted; after an earlier attempt was accepted, outcome unknown |
-//! | Accepted | deadline | outcome unknown |
-//!
-//! The outcome is told exactly once; whatever comes after it finds nothing. A notify that is sent
-//! anew reaches watchers again, under another id: delivery is at least once.
-//!
 //! Facts: `osdc/Objecter.cc` (`handle_watch_notify`, `_linger_commit`), tracker issues 13328, 23966.
+
+mod state;
 
 use crate::Timestamp;
 use crate::context::Context;
@@ -32,9 +20,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::time::Duration;
-use linger_wire::msg::{NotifyAcks, Op as Action, OpReply, WatchNotify};
+use linger_wire::msg::{NotifyAcks, Op as Request, OpReply, WatchNotify};
 use linger_wire::{Decode, errno};
 use slotmap::SlotMap;
+use state::{Action, Input, State, step};
 
 /// One notify under way.
 struct Pending {
@@ -42,13 +31,12 @@ struct Pending {
     cookie: u64,
     timeout_secs: u32,
     payload: Bytes,
+    state: State,
     tid: Option<u64>,
     /// Where this attempt went.
     osd: i32,
-    /// Of this attempt, once the OSD said.
-    accepted: Option<u64>,
-    /// Of any attempt.
-    ever_accepted: Option<u64>,
+    /// The number that the last OSD gave that took it.
+    notify_id: u64,
     timer: Slot,
 }
 
@@ -89,10 +77,10 @@ impl Notifies {
             cookie,
             timeout_secs,
             payload,
+            state: State::Sent,
             tid: None,
             osd: -1,
-            accepted: None,
-            ever_accepted: None,
+            notify_id: 0,
             timer: Slot::default(),
         });
         self.by_cookie.insert(cookie, key);
@@ -104,10 +92,17 @@ impl Notifies {
         key
     }
 
-    pub(crate) fn start(&mut self, key: NotifyKey, object: Arc<Object>, cl: &mut Cluster<'_>) {
+    /// The pool is known: send.
+    pub(crate) fn start(
+        &mut self,
+        key: NotifyKey,
+        object: Arc<Object>,
+        cl: &mut Cluster<'_>,
+        cx: &mut Context,
+    ) {
         if let Some(pending) = self.pending.get_mut(key) {
             pending.object = Some(object);
-            self.moved(key, cl);
+            self.moved(key, cl, cx);
         }
     }
 
@@ -118,20 +113,21 @@ impl Notifies {
     /// Sends the notify, again if it was: its place or its session is another one now.
     ///
     /// Returns false if the map does not have the pool.
-    pub(crate) fn moved(&mut self, key: NotifyKey, cl: &mut Cluster<'_>) -> bool {
+    pub(crate) fn moved(&mut self, key: NotifyKey, cl: &mut Cluster<'_>, cx: &mut Context) -> bool {
+        self.input(key, Input::Moved, None, cl.sessions, cx);
+        self.send(key, cl)
+    }
+
+    fn send(&mut self, key: NotifyKey, cl: &mut Cluster<'_>) -> bool {
         let Some(pending) = self.pending.get_mut(key) else { return true };
         let Some(object) = pending.object.clone() else { return true };
-        if let Some(tid) = pending.tid.take() {
-            cl.sessions.cancel(tid);
-        }
-        pending.accepted = None;
         let Some(target) = cl.sessions.targets.place(Member::Notify(key), &object, Overlay::Read, cl.map)
         else {
             return false;
         };
         pending.osd = target.osd;
         if target.osd >= 0 {
-            let action = Action::Notify {
+            let action = Request::Notify {
                 cookie: pending.cookie,
                 timeout: pending.timeout_secs,
                 payload: pending.payload.clone(),
@@ -156,14 +152,14 @@ impl Notifies {
         };
         pending.tid = None;
         if reply.result < 0 {
-            let error = OpError::Errno(reply.result.saturating_neg());
-            return self.finish(key, NotifyOutcome::Failed(error), cl, cx);
+            let outcome = NotifyOutcome::Failed(OpError::Errno(reply.result.saturating_neg()));
+            return self.input(key, Input::Refused, Some(outcome), cl.sessions, cx);
         }
+        // Without a number the completion is waited for all the same.
         let output = reply.ops.first().and_then(|op| op.output.first_chunk());
         if let Some(notify_id) = output.map(|id| u64::from_le_bytes(*id)) {
-            pending.accepted = Some(notify_id);
-            pending.ever_accepted = Some(notify_id);
-            cx.event(Event::NotifyAccepted { id: key.into(), notify_id });
+            pending.notify_id = notify_id;
+            self.input(key, Input::Taken, None, cl.sessions, cx);
         }
     }
 
@@ -173,8 +169,7 @@ impl Notifies {
         }
     }
 
-    /// An OSD says that the notify of a cookie is over. One that an earlier attempt went to is not
-    /// believed: the attempt under way has an outcome of its own.
+    /// An OSD says that the notify of a cookie is over.
     pub(crate) fn on_complete(
         &mut self,
         osd: i32,
@@ -184,49 +179,58 @@ impl Notifies {
     ) {
         let Some(key) = self.by_cookie.get(&message.cookie).copied() else { return };
         let Some(pending) = self.pending.get(key) else { return };
-        if pending.osd != osd || pending.accepted.is_some_and(|id| id != message.notify_id) {
-            return;
-        }
-        let outcome = match (NotifyAcks::decode(&message.reply), message.return_code) {
-            (Ok(watchers), 0) => NotifyOutcome::Done(NotifyReport { notify_id: message.notify_id, watchers }),
-            (Ok(watchers), code) if code == -errno::ETIMEDOUT => {
-                NotifyOutcome::TimedOut(NotifyReport { notify_id: message.notify_id, watchers })
-            }
-            (Ok(_), code) => NotifyOutcome::Failed(OpError::Errno(code.saturating_neg())),
-            (Err(error), _) => NotifyOutcome::Failed(OpError::BadReply(error)),
-        };
-        self.finish(key, outcome, cl, cx);
+        let other = pending.state == State::Accepted && pending.notify_id != message.notify_id;
+        let current = pending.osd == osd && !other;
+        let outcome = current.then(|| outcome_of(message));
+        self.input(key, Input::Complete { current }, outcome, cl.sessions, cx);
     }
 
     /// The pool is not there, says the newest map.
     pub(crate) fn pool_gone(&mut self, key: NotifyKey, cl: &mut Cluster<'_>, cx: &mut Context) {
-        self.finish(key, NotifyOutcome::Failed(OpError::NoPool), cl, cx);
+        let outcome = NotifyOutcome::Failed(OpError::NoPool);
+        self.input(key, Input::Failed, Some(outcome), cl.sessions, cx);
     }
 
     /// The deadline came.
     pub(crate) fn on_timer(&mut self, key: NotifyKey, sessions: &mut Sessions, cx: &mut Context) {
-        let Some(pending) = self.pending.get(key) else { return };
-        let outcome = match pending.ever_accepted {
-            Some(notify_id) => NotifyOutcome::AcceptedOutcomeUnknown { notify_id },
-            None => NotifyOutcome::NeverAccepted,
-        };
-        self.end(key, outcome, sessions, cx);
+        self.input(key, Input::Deadline, None, sessions, cx);
     }
 
     /// Everything under way fails alike, such as when the client is blocklisted.
     pub(crate) fn fail_all(&mut self, error: OpError, sessions: &mut Sessions, cx: &mut Context) {
         for key in self.pending.keys().collect::<Vec<_>>() {
-            self.end(key, NotifyOutcome::Failed(error), sessions, cx);
+            self.input(key, Input::Failed, Some(NotifyOutcome::Failed(error)), sessions, cx);
         }
     }
 
-    fn finish(&mut self, key: NotifyKey, outcome: NotifyOutcome, cl: &mut Cluster<'_>, cx: &mut Context) {
-        self.end(key, outcome, cl.sessions, cx);
-    }
-
-    fn end(&mut self, key: NotifyKey, outcome: NotifyOutcome, sessions: &mut Sessions, cx: &mut Context) {
-        if self.pending.contains_key(key) {
-            self.abandon(key, sessions, cx);
+    /// Feeds the state machine; `outcome` is what the input says of how the notify ended.
+    fn input(
+        &mut self,
+        key: NotifyKey,
+        input: Input,
+        outcome: Option<NotifyOutcome>,
+        sessions: &mut Sessions,
+        cx: &mut Context,
+    ) {
+        let Some(pending) = self.pending.get_mut(key) else { return };
+        let (state, action) = step(pending.state, input);
+        pending.state = state;
+        let notify_id = pending.notify_id;
+        let outcome = match action {
+            Action::Nothing => return,
+            Action::Send => {
+                if let Some(tid) = pending.tid.take() {
+                    sessions.cancel(tid);
+                }
+                return;
+            }
+            Action::Accept => return cx.event(Event::NotifyAccepted { id: key.into(), notify_id }),
+            Action::Report | Action::Fail => outcome,
+            Action::NeverAccepted => Some(NotifyOutcome::NeverAccepted),
+            Action::OutcomeUnknown => Some(NotifyOutcome::AcceptedOutcomeUnknown { notify_id }),
+        };
+        self.abandon(key, sessions, cx);
+        if let Some(outcome) = outcome {
             cx.event(Event::NotifyDone { id: key.into(), outcome });
         }
     }
@@ -240,5 +244,16 @@ impl Notifies {
         if let Some(tid) = pending.tid {
             sessions.cancel(tid);
         }
+    }
+}
+
+/// What a completion says.
+fn outcome_of(message: &WatchNotify) -> NotifyOutcome {
+    let report = |watchers| NotifyReport { notify_id: message.notify_id, watchers };
+    match (NotifyAcks::decode(&message.reply), message.return_code) {
+        (Ok(watchers), 0) => NotifyOutcome::Done(report(watchers)),
+        (Ok(watchers), code) if code == -errno::ETIMEDOUT => NotifyOutcome::TimedOut(report(watchers)),
+        (Ok(_), code) => NotifyOutcome::Failed(OpError::Errno(code.saturating_neg())),
+        (Err(error), _) => NotifyOutcome::Failed(OpError::BadReply(error)),
     }
 }
