@@ -247,9 +247,22 @@ impl Rados {
         }
     }
 
-    /// The process, to kill or pause it.
+    /// The process, to pause it.
     pub fn pid(&self) -> u32 {
         lock(&self.child).id()
+    }
+
+    /// Whether the process has ended, by itself too: librados 16 may crash when it unwatches while blocklisted.
+    pub fn is_gone(&self) -> bool {
+        !matches!(lock(&self.child).try_wait(), Ok(None))
+    }
+
+    /// Ends the process; calls under way fail.
+    pub fn kill(&self) {
+        lock(&self.input).take();
+        let mut child = lock(&self.child);
+        let _ = child.kill();
+        let _ = child.wait();
     }
 
     pub(crate) fn connect(mut python: Command) -> Result<Self> {
@@ -307,10 +320,7 @@ impl Rados {
 
 impl Drop for Rados {
     fn drop(&mut self) {
-        lock(&self.input).take();
-        let mut child = lock(&self.child);
-        let _ = child.kill();
-        let _ = child.wait();
+        self.kill();
     }
 }
 

@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask --help`.
 
+mod chaos;
 mod cluster;
 mod demo;
 mod test;
@@ -12,6 +13,9 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's chores")]
 enum Chore {
+    /// Faults on real clusters, with watchers of linger and of librados side by side.
+    #[command(disable_help_flag = true)]
+    Chaos(chaos::Options),
     /// A real Ceph cluster on loopback, to try things on.
     #[command(subcommand)]
     Cluster(cluster::Verb),
@@ -23,6 +27,7 @@ enum Chore {
 
 fn main() -> Result<ExitCode> {
     match Chore::parse() {
+        Chore::Chaos(options) => return chaos::run(&options),
         Chore::Cluster(verb) => cluster::run(verb)?,
         Chore::Demo(options) => demo::run(&options)?,
         Chore::Test(options) => return test::run(&options),

@@ -62,12 +62,15 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "fuzz", about: "the fuzzers' corpus, on stable", slot: STATIC, run: fuzz },
     Step { name: "ceph", about: "encodings and placements equal to Ceph's", slot: PLACEMENT, run: ceph },
     Step { name: "pacific", about: "real Pacific clusters", slot: PACIFIC, run: pacific },
+    Step { name: "chaos", about: "faults on Pacific clusters", slot: PACIFIC, run: chaos },
 ];
 
 /// Packages whose tests compare with Ceph's tools.
 const CEPH: &[&str] = &["linger-conformance"];
 /// Packages whose tests need clusters.
 const CLUSTER: &[&str] = &["linger-testbed", "linger-tokio", "linger"];
+/// Packages whose tests break clusters, each its own.
+const CHAOS: &[&str] = &["linger-chaos"];
 const FUZZ: &str = "fuzz/Cargo.toml";
 
 fn fmt() -> Result<Tally> {
@@ -115,7 +118,7 @@ fn doctest() -> Result<Tally> {
 }
 
 fn unit() -> Result<Tally> {
-    tests(Packages::AllBut(&[CEPH, CLUSTER].concat()), &[])
+    tests(Packages::AllBut(&[CEPH, CLUSTER, CHAOS].concat()), &[])
 }
 
 fn fuzz() -> Result<Tally> {
@@ -124,6 +127,11 @@ fn fuzz() -> Result<Tally> {
 
 fn ceph() -> Result<Tally> {
     tests(Packages::Only(CEPH), &[])
+}
+
+/// They wait for leases more than they compute, so more of them run at a time than there are cores.
+fn chaos() -> Result<Tally> {
+    tests(Packages::Only(CHAOS), &[("NEXTEST_TEST_THREADS", "4")])
 }
 
 /// One cluster for all tests that do not stop daemons, as each test is a process of its own.
