@@ -1,5 +1,6 @@
 //! Against a real cluster, with Ceph's own clients on the other side.
 
+mod asking;
 mod cancel;
 mod common;
 mod connecting;
