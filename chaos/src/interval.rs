@@ -5,8 +5,8 @@
 //! of a third object: when that is answered, the group is active again. From then on it counts how long each watcher
 //! takes to get a notify that a new process of Ceph's `rados` sent at the time of the change.
 
-use anyhow::{Context, Result, ensure};
-use linger_testbed::{Cluster, Event, Object, PoolKind, Rados};
+use anyhow::{Context, Result, anyhow, ensure};
+use linger_testbed::{Cluster, Event, Object, PoolKind, Rados, WatchId};
 use linger_tokio::config::Settings;
 use linger_tokio::{Pool, WatchEvent, WatchOptions};
 use serde_json::json;
@@ -28,8 +28,10 @@ pub struct Intervals {
     pub linger_live: Vec<Duration>,
     /// Until linger got the notify.
     pub linger: Vec<Duration>,
-    /// Until librados got the notify.
+    /// Until librados got the notify, or was watching again after it had lost its watch.
     pub librados: Vec<Duration>,
+    /// How often librados lost its watch.
+    pub librados_lost: usize,
 }
 
 impl Intervals {
@@ -54,7 +56,7 @@ pub fn measure_intervals(changes: usize) -> Result<Intervals> {
     let admin = cluster.admin()?;
     [&ours, &theirs, &third].into_iter().try_for_each(|object| admin.write_full(object, b""))?;
     let rados = cluster.rados()?;
-    rados.watch_slowly(&theirs, b"", Duration::ZERO, u32::try_from(LEASE.as_secs())?)?;
+    let mut their_watch = their_watch(&rados, &theirs)?;
     let runtime = Runtime::new()?;
     let (events, mut news) = mpsc::unbounded_channel();
     let (watching, probing) = (connect(&runtime, &cluster)?, connect(&runtime, &cluster)?);
@@ -73,8 +75,8 @@ pub fn measure_intervals(changes: usize) -> Result<Intervals> {
         let epoch = cluster.osdmap_epoch()?;
         let mut notifiers = [notifier(&cluster, &ours)?, notifier(&cluster, &theirs)?];
         // Each watcher's news are timed by a thread of their own, as they come.
-        let theirs = thread::scope(|scope| {
-            let theirs = scope.spawn(|| their_notify(&rados));
+        let returned = thread::scope(|scope| {
+            let returned = scope.spawn(|| their_return(&rados, &theirs, &mut their_watch));
             let active = runtime.block_on(active(&probing, &probing.pool("interval"), &third.name, epoch))?;
             let since = |at: Instant| at.saturating_duration_since(active);
             let (mut live_at, mut got_at) = (None, None);
@@ -86,14 +88,16 @@ pub fn measure_intervals(changes: usize) -> Result<Intervals> {
             }
             found.linger_live.extend(live_at.map(since));
             found.linger.extend(got_at.map(since));
-            let theirs =
-                theirs.join().map_err(|_| anyhow::anyhow!("the reader of librados' news panicked"))?;
-            theirs.map(since)
+            let returned = returned.join().map_err(|_| anyhow!("the reader of librados' news panicked"))?;
+            returned.map(|(at, lost)| (since(at), lost))
         })?;
-        found.librados.push(theirs);
-        for notifier in &mut notifiers {
+        found.librados.push(returned.0);
+        found.librados_lost += usize::from(returned.1);
+        // That of a watch that librados lost times out.
+        for notifier in &mut notifiers[..if returned.1 { 1 } else { 2 }] {
             ensure!(notifier.wait()?.success(), "rados notify failed");
         }
+        notifiers.iter_mut().try_for_each(|notifier| notifier.wait().map(drop))?;
         cluster.wait_clean()?;
     }
     Ok(found)
@@ -155,9 +159,19 @@ fn notifier(cluster: &Cluster, object: &Object) -> Result<Child> {
     command.spawn().context("rados notify")
 }
 
-fn their_notify(rados: &Rados) -> Result<Instant> {
+/// When librados' watcher got the notify; or, when its watch was lost, was watching again. The notify then never comes.
+fn their_return(rados: &Rados, object: &Object, watch: &mut WatchId) -> Result<(Instant, bool)> {
     match rados.event(PATIENCE)?.context("librados got no notify")? {
-        Event::Notify { .. } => Ok(Instant::now()),
-        lost @ Event::Lost { .. } => anyhow::bail!("librados' watch is lost: {lost:?}"),
+        Event::Notify { .. } => Ok((Instant::now(), false)),
+        Event::Lost { .. } => {
+            // As librbd does. An error of the unwatch changes nothing.
+            let _ = rados.unwatch(*watch);
+            *watch = their_watch(rados, object)?;
+            Ok((Instant::now(), true))
+        }
     }
+}
+
+fn their_watch(rados: &Rados, object: &Object) -> Result<WatchId> {
+    rados.watch_slowly(object, b"", Duration::ZERO, u32::try_from(LEASE.as_secs())?)
 }
