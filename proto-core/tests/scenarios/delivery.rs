@@ -67,6 +67,31 @@ fn delivered_again_while_out_it_is_swallowed() {
 }
 
 #[test]
+fn two_sessions_deliver_while_the_watch_moves() {
+    let (mut sim, watch, old, notify) = notified();
+    let new = sim.other(&object("obj"));
+    sim.move_to(&object("obj"), &[new]);
+    sim.run(millis(10));
+    assert_eq!(sim.live(watch).osd, new);
+    assert!(sim.has_session(Who::Osd(old)), "kept for others");
+    // The notifier sends it again, and its new primary delivers it under a number of its own; the old one
+    // says again what it said, and something that was still on its way.
+    sim.notify(new, 1, 78, b"hello");
+    sim.notify(old, 1, 77, b"hello");
+    sim.notify(old, 1, 79, b"late");
+    let (again, late) = (sim.got(watch), sim.got(watch));
+    assert_eq!((again.notify_id, late.notify_id), (78, 79));
+    sim.quiet();
+    for notify in [notify, again, late] {
+        sim.client.ack(sim.now, notify.token, reply("yes")).unwrap();
+    }
+    sim.settle();
+    assert!(sim.seen.iter().filter(|request| request.kind == "ack").all(|request| request.osd == new));
+    assert_eq!(acks(&mut sim).len(), 3);
+    assert_eq!(sim.client.totals(sim.now).duplicates, 1);
+}
+
+#[test]
 fn delivered_again_after_the_ack_it_is_acked_again() {
     let (mut sim, watch, osd, notify) = notified();
     sim.hold = vec!["ack"];

@@ -206,3 +206,42 @@ async fn maps_on_demand_are_enough() -> Result<()> {
     assert!(cluster.with_map(|map| map.epoch).await? > before);
     Ok(())
 }
+
+/// Caps are in the ticket: those that are taken away count from the next ticket and the next session on.
+#[tokio::test(flavor = "multi_thread")]
+async fn caps_that_are_taken_away_end_the_watch() -> Result<()> {
+    if let Err(why) = available() {
+        skip("asking::caps_that_are_taken_away_end_the_watch", &why);
+        return Ok(());
+    }
+    let ceph = wait(|| Cluster::builder().osds(1).conf("auth_service_ticket_ttl", "4").boot())?;
+    let object = wait(|| ceph.pool("p", PoolKind::Replicated, 1))?.object("o");
+    wait(|| ceph.admin()?.write_full(&object, b""))?;
+    let caps = |osd: &str| json!({"entity": "client.some", "caps": ["mon", "allow r", "osd", osd], "format": "json"});
+    let mut create = caps("allow rwx");
+    create["prefix"] = "auth get-or-create".into();
+    let answer = wait(|| ceph.mon_command(&create))?;
+    let key = answer[0]["key"].as_str().context("no key")?;
+    let settings = Settings::builder().conf(ceph.conf().display().to_string()).id("some").key(key).build()?;
+    let cluster = linger_tokio::connect(settings).await?;
+    let mut watch = cluster.pool("p").watch("o", WatchOptions::default()).await?;
+    soon(watch.live()).await??;
+
+    let mut change = caps("allow r");
+    change["prefix"] = "auth caps".into();
+    wait(|| ceph.mon_command(&change))?;
+    tokio::time::sleep(5 * SECOND).await;
+    assert!(watch.is_live(), "the session goes on");
+    wait(|| ceph.stop(Daemon::Osd(0)))?;
+    wait(|| ceph.start(Daemon::Osd(0)))?;
+    let error = loop {
+        match soon(watch.next()).await? {
+            Some(WatchEvent::Error(error)) if error.is_terminal() => break error,
+            Some(WatchEvent::Error(_) | WatchEvent::Live(_)) => {}
+            other => anyhow::bail!("{other:?} instead of an error"),
+        }
+    };
+    assert_eq!((error.cause, error.errno), (LossCause::Denied, Some(1)));
+    assert!(matches!(soon(watch.next()).await?, Some(WatchEvent::Closed)));
+    Ok(())
+}
