@@ -31,11 +31,14 @@
 //!
 //! # For adapters
 //!
-//! An [`Engine`] is the core with its handles; what is left to an adapter is I/O: see there.
+//! A runtime with TCP and a timer needs an implementation of [`driver::Runtime`]: [`driver::Driver`] does
+//! the rest. Where that does not fit, an [`Engine`] is the core with its handles and leaves all I/O to
+//! its owner.
 
 mod clock;
 mod cluster;
 pub mod config;
+pub mod driver;
 mod engine;
 mod error;
 mod event;

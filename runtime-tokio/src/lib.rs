@@ -25,12 +25,10 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod driver;
-mod socket;
+mod runtime;
 
-use driver::Driver;
-use std::io;
-use std::sync::Arc;
+use linger_client::driver::Driver;
+use runtime::Tokio;
 
 pub use linger_client::*;
 
@@ -61,11 +59,8 @@ where
 /// # Panics
 /// Outside of a tokio runtime.
 pub fn start(options: ConnectOptions) -> Result<Connecting, Error> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| Error::Driver(Arc::new(io::Error::other(error))))?;
-    let clock = Clock::new();
-    let (engine, connecting) = Engine::new(clock.now(), clock.unix_now(), options, seed)?;
-    tokio::spawn(Driver::new(engine, clock).run());
+    let (driver, connecting) = Driver::<Tokio>::new(options)?;
+    tokio::spawn(driver);
     Ok(connecting)
 }
 

@@ -9,7 +9,8 @@ use std::path::Path;
 const PAGE: &str = "CONTRIBUTING.md";
 
 /// Every package and every module directly below these stands in the map.
-const WITH_MODULES: &[&str] = &["wire", "proto-core", "client", "runtime-tokio", "linger", "testbed"];
+const WITH_MODULES: &[&str] =
+    &["wire", "proto-core", "client", "runtime-tokio", "runtime-smol", "linger", "testbed", "adapter-tests"];
 
 /// Checks the map: what it names exists, and nothing is left out.
 ///

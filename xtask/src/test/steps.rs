@@ -68,7 +68,7 @@ pub(super) const STEPS: &[Step] = &[
 /// Packages whose tests compare with Ceph's tools.
 const CEPH: &[&str] = &["linger-conformance"];
 /// Packages whose tests need clusters.
-const CLUSTER: &[&str] = &["linger-testbed", "linger-tokio", "linger"];
+const CLUSTER: &[&str] = &["linger-testbed", "linger-tokio", "linger-smol", "linger"];
 /// Packages whose tests break clusters, each its own.
 const CHAOS: &[&str] = &["linger-chaos"];
 const FUZZ: &str = "fuzz/Cargo.toml";

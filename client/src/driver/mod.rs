@@ -1,17 +1,28 @@
-//! The task that owns the engine and does its I/O.
+//! The task that owns the engine and does its I/O, for any runtime with TCP and a timer.
 
-use crate::socket::Socket;
+mod runtime;
+mod socket;
+
+pub use runtime::{Runtime, Tcp, Timer};
+
+use crate::clock::Clock;
+use crate::cluster::Connecting;
+use crate::engine::{Command, Engine, IoOutput};
+use crate::error::Error;
+use crate::options::ConnectOptions;
+use crate::ready::ReadyList;
 use async_channel::Receiver;
 use futures_core::Stream;
-use linger_client::{Clock, Command, Engine, IoOutput, ReadyList};
 use linger_core::{CloseReason, ConnId, Query, ResolveId, Timestamp};
+use socket::Socket;
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
+use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Bytes read at once. All connections share the buffer.
 const READ_BYTES: usize = 64 << 10;
@@ -30,39 +41,48 @@ enum Source {
     Name(ResolveId),
 }
 
-pub(crate) struct Driver {
+/// The task that drives a client: a future that ends when the client is closed.
+///
+/// An adapter spawns it on its runtime, in one task. Dropping it ends every handle's futures and
+/// streams with [`Error::DriverGone`].
+#[must_use = "nothing happens unless it is polled"]
+pub struct Driver<R: Runtime> {
     engine: Engine,
     clock: Clock,
     commands: Pin<Box<Receiver<Command>>>,
     ready: ReadyList<Source>,
-    sockets: BTreeMap<ConnId, Socket>,
+    sockets: BTreeMap<ConnId, Socket<R::Tcp>>,
     names: BTreeMap<ResolveId, (LookUp, Waker)>,
-    sleep: Pin<Box<Sleep>>,
+    timer: R::Timer,
     deadline: Option<Timestamp>,
     buf: Vec<u8>,
 }
 
-impl Driver {
-    pub(crate) fn new(engine: Engine, clock: Clock) -> Self {
-        Self {
+impl<R: Runtime> Driver<R> {
+    /// A client that starts to connect as soon as its driver is polled, and the future of that.
+    ///
+    /// # Errors
+    /// The options can not work, or the system has no entropy.
+    pub fn new(options: ConnectOptions) -> Result<(Self, Connecting), Error> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| Error::Driver(Arc::new(io::Error::other(error))))?;
+        let clock = Clock::new();
+        let (engine, connecting) = Engine::new(clock.now(), clock.unix_now(), options, seed)?;
+        let driver = Self {
             commands: Box::pin(engine.commands()),
             engine,
             clock,
             ready: ReadyList::new(),
             sockets: BTreeMap::new(),
             names: BTreeMap::new(),
-            sleep: Box::pin(sleep_until(Instant::now())),
+            timer: R::timer(),
             deadline: None,
             buf: vec![0; READ_BYTES],
-        }
+        };
+        Ok((driver, connecting))
     }
 
-    /// Drives the engine until it is finished.
-    pub(crate) async fn run(mut self) {
-        poll_fn(|cx| self.poll(cx)).await;
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.ready.register(cx);
         for _ in 0..ROUNDS {
             // What the sockets have comes before the clock: after the machine slept, answers that
@@ -168,23 +188,19 @@ impl Driver {
                 IoOutput::Connect { conn, addr } => {
                     let waker = self.ready.waker(Source::Conn(conn));
                     waker.wake_by_ref();
-                    self.sockets.insert(conn, Socket::dial(addr, waker));
+                    self.sockets.insert(conn, Socket::dial::<R>(addr, waker));
                 }
                 IoOutput::Write(conn) => self.write(conn),
                 IoOutput::Disconnect(conn) => drop(self.sockets.remove(&conn)),
                 IoOutput::Wait(deadline) => return Ok(deadline),
                 IoOutput::Finished => return Err(Finished),
-                _ => {}
             }
         }
     }
 
     fn resolve(&mut self, id: ResolveId, query: Query) {
         let look_up: LookUp = match query {
-            Query::Host { host, port } => Box::pin(async move {
-                let addrs = tokio::net::lookup_host((host, port)).await?;
-                Ok(addrs.collect())
-            }),
+            Query::Host { host, port } => Box::pin(R::look_up(host, port)),
             _ => {
                 let why = "DNS SRV records are not supported here; set mon_host".to_owned();
                 return self.engine.handle_unresolved(self.clock.now(), id, why);
@@ -198,7 +214,7 @@ impl Driver {
     /// Whether the deadline came. If it did not, the task is woken when it does.
     fn is_due(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(deadline) = self.deadline else { return false };
-        deadline <= self.clock.now() || self.sleep.as_mut().poll(cx).is_ready()
+        deadline <= self.clock.now() || self.timer.poll_due(cx).is_ready()
     }
 
     fn set_deadline(&mut self, deadline: Option<Timestamp>) {
@@ -206,12 +222,26 @@ impl Driver {
             return;
         }
         self.deadline = deadline;
-        // A deadline too far for the runtime's clock is none.
-        let at = deadline.and_then(|deadline| Instant::now().checked_add(self.clock.until(deadline)));
-        match at {
-            Some(at) => self.sleep.as_mut().reset(at),
-            None => self.deadline = None,
+        if let Some(deadline) = deadline {
+            self.timer.set(self.clock.until(deadline));
         }
+    }
+}
+
+/// What must not move is in boxes.
+impl<R: Runtime> Unpin for Driver<R> {}
+
+impl<R: Runtime> Future for Driver<R> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.drive(cx)
+    }
+}
+
+impl<R: Runtime> fmt::Debug for Driver<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("engine", &self.engine).finish_non_exhaustive()
     }
 }
 

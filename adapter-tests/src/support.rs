@@ -1,9 +1,12 @@
 //! What every test needs: a pool, a client, and patience with an end.
 
+use crate::Adapter;
 use anyhow::{Context, Result, bail, ensure};
+use async_io::Timer;
+use futures_lite::future::or;
+use linger_client::config::{Builder, Settings};
+use linger_client::{Cluster, ConnectOptions, Notification, Pool, Watch, WatchEvent};
 use linger_testbed::{Object, PoolKind, Rados, shared};
-use linger_tokio::config::{Builder, Settings};
-use linger_tokio::{Cluster, ConnectOptions, Notification, Pool, Watch, WatchEvent};
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -12,7 +15,8 @@ use std::time::{Duration, Instant};
 /// Longer than anything here takes when it works.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-pub const POOL: &str = "linger-tokio";
+/// The pool that everything is in.
+pub const POOL: &str = "linger-adapters";
 
 /// Settings as a user of the test cluster has them.
 pub fn builder() -> Builder {
@@ -20,16 +24,25 @@ pub fn builder() -> Builder {
 }
 
 /// A client of the test cluster, and a pool in it.
-pub async fn connect() -> Result<(Cluster, Pool)> {
-    connect_with(|_| {}).await
+///
+/// # Errors
+/// There is no cluster, or it does not let the client in.
+pub async fn connect<A: Adapter>(on: &A) -> Result<(Cluster, Pool)> {
+    connect_with(on, |_| {}).await
 }
 
 /// The same with other options.
-pub async fn connect_with(change: impl FnOnce(&mut ConnectOptions)) -> Result<(Cluster, Pool)> {
-    wait(|| shared().pool(POOL, PoolKind::Replicated, 8))?;
+///
+/// # Errors
+/// As for [`connect`].
+pub async fn connect_with<A: Adapter>(
+    on: &A,
+    change: impl FnOnce(&mut ConnectOptions),
+) -> Result<(Cluster, Pool)> {
+    shared().pool(POOL, PoolKind::Replicated, 8)?;
     let mut options = ConnectOptions::try_from(builder().build()?)?;
     change(&mut options);
-    let cluster = linger_tokio::connect(options).await?;
+    let cluster = on.start(options)?.await?;
     let pool = cluster.pool(POOL);
     Ok((cluster, pool))
 }
@@ -38,9 +51,9 @@ pub async fn connect_with(change: impl FnOnce(&mut ConnectOptions)) -> Result<(C
 /// timeout would do it.
 pub async fn unwatched(object: &Object) -> Result<()> {
     let start = Instant::now();
-    while !wait(|| shared().list_watchers(object))?.is_empty() {
+    while !shared().list_watchers(object)?.is_empty() {
         ensure!(start.elapsed() < Duration::from_secs(15), "still watched");
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(100)).await;
     }
     Ok(())
 }
@@ -66,14 +79,38 @@ pub fn object(name: &str) -> Object {
     Object { pool: POOL.into(), namespace: String::new(), key: String::new(), name: name.into() }
 }
 
-/// Runs one of the testbed's calls, which wait.
-pub fn wait<T>(call: impl FnOnce() -> T) -> T {
-    tokio::task::block_in_place(call)
+/// Runs the future on a thread of its own.
+pub fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> blocking::Task<T> {
+    blocking::unblock(move || futures_lite::future::block_on(future))
 }
 
+/// Waits.
+pub async fn sleep(time: Duration) {
+    Timer::after(time).await;
+}
+
+/// The future's output, or an error when the time is over; the future is polled at least once.
+///
+/// # Errors
+/// [`Elapsed`].
+pub async fn timeout<T>(time: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
+    let late = async {
+        sleep(time).await;
+        Err(Elapsed)
+    };
+    or(async { Ok(future.await) }, late).await
+}
+
+/// The time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elapsed;
+
 /// Fails instead of hanging.
+///
+/// # Errors
+/// Nothing happened.
 pub async fn soon<T>(future: impl Future<Output = T>) -> Result<T> {
-    tokio::time::timeout(PATIENCE, future).await.context("nothing happened")
+    timeout(PATIENCE, future).await.ok().context("nothing happened")
 }
 
 /// The next event that is a notification, which must come before any loss.

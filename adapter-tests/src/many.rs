@@ -1,19 +1,19 @@
 //! Many watches, and long ones.
 
-use crate::common::{connect, name, notification, object, rados, soon, wait};
+use crate::Adapter;
+use crate::support::{connect, name, notification, object, rados, sleep, soon};
 use anyhow::Result;
-use linger_testbed::{need_cluster, shared};
-use linger_tokio::{NotifyOutcome, WatchOptions};
+use blocking::unblock;
+use linger_client::{NotifyOutcome, WatchOptions};
+use linger_testbed::shared;
 use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_watches_on_two_hundred_objects_get_a_notify_each() -> Result<()> {
-    need_cluster!(Ok(()));
+pub async fn a_thousand_watches_on_two_hundred_objects_get_a_notify_each<A: Adapter>(on: A) -> Result<()> {
     const OBJECTS: usize = 200;
     const EACH: usize = 5;
-    let (cluster, pool) = connect().await?;
+    let (cluster, pool) = connect(&on).await?;
     let base = name("many");
     let names: Vec<_> = (0..OBJECTS).map(|n| format!("{base}.{n}")).collect();
     for name in &names {
@@ -30,7 +30,7 @@ async fn a_thousand_watches_on_two_hundred_objects_get_a_notify_each() -> Result
         soon(watch.live()).await??;
     }
     println!("{} watches live after {:?}", watches.len(), begin.elapsed());
-    let theirs = wait(|| shared().list_watchers(&object(&names[0])))?;
+    let theirs = shared().list_watchers(&object(&names[0]))?;
     assert_eq!(theirs.len(), EACH, "Ceph's own tool sees them");
 
     let begin = Instant::now();
@@ -53,11 +53,9 @@ async fn a_thousand_watches_on_two_hundred_objects_get_a_notify_each() -> Result
 }
 
 /// Only pings keep these watches: three leases of 6 s, or `LINGER_IDLE_SECS`.
-#[tokio::test(flavor = "multi_thread")]
-async fn idle_watches_live_by_pings_alone() -> Result<()> {
-    need_cluster!(Ok(()));
+pub async fn idle_watches_live_by_pings_alone<A: Adapter>(on: A) -> Result<()> {
     let idle = std::env::var("LINGER_IDLE_SECS").ok().and_then(|secs| secs.parse().ok()).unwrap_or(18);
-    let (cluster, pool) = connect().await?;
+    let (cluster, pool) = connect(&on).await?;
     let name = name("idle");
     pool.create(name.as_str(), false).await?;
     let mut watches = Vec::new();
@@ -67,17 +65,17 @@ async fn idle_watches_live_by_pings_alone() -> Result<()> {
         soon(watch.live()).await??;
         watches.push(watch);
     }
-    tokio::time::sleep(Duration::from_secs(idle)).await;
-    let listed = wait(|| shared().list_watchers(&object(&name)))?;
+    sleep(Duration::from_secs(idle)).await;
+    let listed = shared().list_watchers(&object(&name))?;
     assert_eq!(listed.len(), 2, "the cluster still has both");
     let theirs = rados()?;
     let of = object(&name);
-    let report = tokio::task::spawn_blocking(move || theirs.notify(&of, b"still there?", TIMEOUT));
+    let report = unblock(move || theirs.notify(&of, b"still there?", TIMEOUT));
     for watch in &mut watches {
         // `notification` fails on any loss before it.
         notification(watch).await?.ack("yes")?;
     }
-    assert_eq!(soon(report).await???.acks.len(), 2);
+    assert_eq!(soon(report).await??.acks.len(), 2);
     assert_eq!(soon(cluster.close(TIMEOUT)).await??, []);
     Ok(())
 }

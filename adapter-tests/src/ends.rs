@@ -1,17 +1,15 @@
 //! How things end: by drop, by close, by loss, with the runtime.
 
-use crate::common::{connect, name, object, soon, unwatched};
-use anyhow::{Context, Result};
-use linger_testbed::need_cluster;
-use linger_tokio::{Error, LossCause, WatchEvent, WatchOptions};
+use crate::Adapter;
+use crate::support::{connect, name, object, soon, unwatched};
+use anyhow::Result;
+use linger_client::{Error, LossCause, WatchEvent, WatchOptions};
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dropped_watch_is_unwatched_in_the_background() -> Result<()> {
-    need_cluster!(Ok(()));
-    let (_cluster, pool) = connect().await?;
+pub async fn a_dropped_watch_is_unwatched_in_the_background<A: Adapter>(on: A) -> Result<()> {
+    let (_cluster, pool) = connect(&on).await?;
     let name = name("dropped");
     pool.create(name.as_str(), false).await?;
     let mut watch = pool.watch(name.as_str(), WatchOptions::default()).await?;
@@ -20,10 +18,8 @@ async fn a_dropped_watch_is_unwatched_in_the_background() -> Result<()> {
     unwatched(&object(&name)).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_last_handle_closes() -> Result<()> {
-    need_cluster!(Ok(()));
-    let (cluster, pool) = connect().await?;
+pub async fn the_last_handle_closes<A: Adapter>(on: A) -> Result<()> {
+    let (cluster, pool) = connect(&on).await?;
     let name = name("last");
     pool.create(name.as_str(), false).await?;
     let mut watch = pool.watch(name.as_str(), WatchOptions::default()).await?;
@@ -38,10 +34,8 @@ async fn the_last_handle_closes() -> Result<()> {
     unwatched(&object(&name)).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn close_ends_streams_and_futures() -> Result<()> {
-    need_cluster!(Ok(()));
-    let (cluster, pool) = connect().await?;
+pub async fn close_ends_streams_and_futures<A: Adapter>(on: A) -> Result<()> {
+    let (cluster, pool) = connect(&on).await?;
     let name = name("closed");
     pool.create(name.as_str(), false).await?;
     let mut watch = pool.watch(name.as_str(), WatchOptions::default()).await?;
@@ -63,14 +57,12 @@ async fn close_ends_streams_and_futures() -> Result<()> {
     unwatched(&object(&name)).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_object_that_is_not_there_or_goes_ends_its_watch() -> Result<()> {
-    need_cluster!(Ok(()));
-    let (_cluster, pool) = connect().await?;
+pub async fn an_object_that_is_not_there_or_goes_ends_its_watch<A: Adapter>(on: A) -> Result<()> {
+    let (_cluster, pool) = connect(&on).await?;
     let name = name("gone");
     let mut watch = pool.watch(name.as_str(), WatchOptions::default()).await?;
     let error = soon(watch.live()).await?.unwrap_err();
-    assert_eq!(error.to_string(), format!("cannot watch linger-tokio/{name}: no such object"));
+    assert_eq!(error.to_string(), format!("cannot watch linger-adapters/{name}: no such object"));
     assert_eq!(error.errno(), Some(2));
     let event = soon(watch.next()).await?;
     assert!(
@@ -98,28 +90,26 @@ async fn an_object_that_is_not_there_or_goes_ends_its_watch() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn handles_outlive_their_runtime() -> Result<()> {
-    need_cluster!(Ok(()));
+/// The runtime goes, then its handles are asked.
+///
+/// # Errors
+/// A handle waits for a driver that is not there any more.
+pub fn handles_outlive_their_runtime<A: Adapter>() -> Result<()> {
     let name = name("runtime");
-    let of = name.clone();
-    let there = std::thread::spawn(move || -> Result<_> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let handles = runtime.block_on(runtime.spawn(async move {
-            let (cluster, pool) = connect().await?;
-            pool.create(of.as_str(), false).await?;
-            let mut watch = pool.watch(of.as_str(), WatchOptions::default()).await?;
-            soon(watch.live()).await??;
-            anyhow::Ok((cluster, pool, watch))
-        }))??;
-        drop(runtime);
-        Ok(handles)
-    });
-    let (cluster, pool, mut watch) = there.join().ok().context("the thread panicked")??;
-    assert!(matches!(soon(watch.next()).await?, Some(WatchEvent::Live(_))));
-    assert!(matches!(soon(watch.next()).await?, Some(WatchEvent::Failed(Error::DriverGone))));
-    assert!(soon(watch.next()).await?.is_none());
-    assert!(matches!(soon(pool.stat(name)).await?, Err(Error::DriverGone)));
-    assert!(matches!(soon(cluster.close(TIMEOUT)).await?, Err(Error::DriverGone)));
-    Ok(())
+    let of = name.as_str();
+    let (cluster, pool, mut watch) = A::run(|on| async move {
+        let (cluster, pool) = connect(&on).await?;
+        pool.create(of, false).await?;
+        let mut watch = pool.watch(of, WatchOptions::default()).await?;
+        soon(watch.live()).await??;
+        Ok((cluster, pool, watch))
+    })?;
+    async_io::block_on(async {
+        assert!(matches!(soon(watch.next()).await?, Some(WatchEvent::Live(_))));
+        assert!(matches!(soon(watch.next()).await?, Some(WatchEvent::Failed(Error::DriverGone))));
+        assert!(soon(watch.next()).await?.is_none());
+        assert!(matches!(soon(pool.stat(of)).await?, Err(Error::DriverGone)));
+        assert!(matches!(soon(cluster.close(TIMEOUT)).await?, Err(Error::DriverGone)));
+        Ok(())
+    })
 }

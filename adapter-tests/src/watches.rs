@@ -1,17 +1,17 @@
 //! Watches and notifies, both ways round.
 
-use crate::common::{connect, name, notification, object, rados, soon, wait};
+use crate::Adapter;
+use crate::support::{connect, name, notification, object, rados, soon};
 use anyhow::{Context, Result};
-use linger_testbed::{PoolKind, need_cluster, shared};
-use linger_tokio::{NotifyOutcome, OnDrop, WatchEvent, WatchOptions};
+use blocking::unblock;
+use linger_client::{NotifyOutcome, OnDrop, WatchEvent, WatchOptions};
+use linger_testbed::{PoolKind, shared};
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_watch_gets_what_ceph_notifies_and_ceph_gets_its_ack() -> Result<()> {
-    need_cluster!(Ok(()));
-    let (cluster, pool) = connect().await?;
+pub async fn a_watch_gets_what_ceph_notifies_and_ceph_gets_its_ack<A: Adapter>(on: A) -> Result<()> {
+    let (cluster, pool) = connect(&on).await?;
     let (name, theirs) = (name("watched"), rados()?);
     pool.create(name.as_str(), false).await?;
     let mut watch = pool.watch(name.as_str(), WatchOptions::default()).await?;
@@ -20,79 +20,73 @@ async fn a_watch_gets_what_ceph_notifies_and_ceph_gets_its_ack() -> Result<()> {
     assert_eq!((live.generation, live.global_id), (0, cluster.global_id()));
     assert_eq!(watch.cookie(), Some(live.cookie));
 
-    let watchers = wait(|| shared().list_watchers(&object(&name)))?;
+    let watchers = shared().list_watchers(&object(&name))?;
     let ids: Vec<_> = watchers.iter().map(|watcher| (watcher.client, watcher.cookie)).collect();
     assert_eq!(ids, [(cluster.global_id(), live.cookie)]);
 
     let (there, of) = (theirs.clone(), object(&name));
-    let report = tokio::task::spawn_blocking(move || there.notify(&of, b"hello", TIMEOUT));
+    let report = unblock(move || there.notify(&of, b"hello", TIMEOUT));
     let notification = notification(&mut watch).await?;
     assert_eq!(notification.payload, "hello");
-    assert_eq!(notification.from.to_string(), format!("client.{}", wait(|| theirs.notifier_id())?));
+    assert_eq!(notification.from.to_string(), format!("client.{}", theirs.notifier_id()?));
     notification.ack("hello yourself")?;
-    let report = soon(report).await???;
+    let report = soon(report).await??;
     assert_eq!(report.errno, 0);
     let acks: Vec<_> = report.acks.iter().map(|ack| (ack.client, ack.cookie, &ack.data[..])).collect();
     assert_eq!(acks, [(cluster.global_id(), live.cookie, &b"hello yourself"[..])]);
     soon(watch.unwatch()).await??;
-    assert!(wait(|| shared().list_watchers(&object(&name)))?.is_empty());
+    assert!(shared().list_watchers(&object(&name))?.is_empty());
     assert_eq!(soon(cluster.close(TIMEOUT)).await??, []);
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn ceph_gets_what_is_notified_and_its_ack_is_in_the_report() -> Result<()> {
-    need_cluster!(Ok(()));
-    let (cluster, pool) = connect().await?;
+pub async fn ceph_gets_what_is_notified_and_its_ack_is_in_the_report<A: Adapter>(on: A) -> Result<()> {
+    let (cluster, pool) = connect(&on).await?;
     let (name, theirs) = (name("notified"), shared().rados()?);
     pool.create(name.as_str(), false).await?;
-    let watch = wait(|| theirs.watch(&object(&name), b"seen"))?;
+    let watch = theirs.watch(&object(&name), b"seen")?;
     let mut notify = pool.notify(name.as_str(), "news", TIMEOUT).await?;
     let accepted = soon(notify.accepted()).await?;
     let NotifyOutcome::Done(report) = soon(notify).await?? else { panic!("not done") };
     assert!(accepted.is_none_or(|id| id == report.notify_id));
     assert_eq!(report.watchers.missed, []);
     let [ack] = &report.watchers.acks[..] else { panic!("{report:?}") };
-    assert_eq!((ack.watcher.client, ack.watcher.cookie), (wait(|| theirs.instance_id())?, watch.cookie));
+    assert_eq!((ack.watcher.client, ack.watcher.cookie), (theirs.instance_id()?, watch.cookie));
     assert_eq!(ack.reply, "seen");
-    let seen = wait(|| theirs.event(TIMEOUT))?;
+    let seen = theirs.event(TIMEOUT)?;
     let Some(linger_testbed::Event::Notify { notifier, data, .. }) = seen else { panic!("{seen:?}") };
     assert_eq!((notifier, &data[..]), (cluster.global_id(), &b"news"[..]));
 
     let watchers = pool.list_watchers(name.as_str()).await?;
     let ids: Vec<_> = watchers.iter().map(|one| (one.watcher.name.to_string(), one.watcher.cookie)).collect();
-    assert_eq!(ids, [(format!("client.{}", wait(|| theirs.instance_id())?), watch.cookie)]);
+    assert_eq!(ids, [(format!("client.{}", theirs.instance_id()?), watch.cookie)]);
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn in_a_namespace_and_by_a_locator_key() -> Result<()> {
-    need_cluster!(Ok(()));
-    let (cluster, pool) = connect().await?;
+pub async fn in_a_namespace_and_by_a_locator_key<A: Adapter>(on: A) -> Result<()> {
+    let (cluster, pool) = connect(&on).await?;
     let (name, theirs) = (name("placed"), rados()?);
     let pool = pool.namespace("tenant").key("elsewhere");
     let of = object(&name).namespace("tenant").key("elsewhere");
     pool.write_full(name.as_str(), "x").await?;
-    assert_eq!(wait(|| theirs.read(&of))?, b"x");
+    assert_eq!(theirs.read(&of)?, b"x");
     let mut watch = pool.watch(name.as_str(), WatchOptions::default()).await?;
     let live = soon(watch.live()).await??;
     let (there, target) = (theirs.clone(), of.clone());
-    let report = tokio::task::spawn_blocking(move || there.notify(&target, b"in here", TIMEOUT));
+    let report = unblock(move || there.notify(&target, b"in here", TIMEOUT));
     let notification = notification(&mut watch).await?;
     assert_eq!(notification.payload, "in here");
     drop(notification);
-    let report = soon(report).await???;
+    let report = soon(report).await??;
     assert_eq!((report.acks.len(), report.acks[0].cookie), (1, live.cookie));
-    let ours = cluster.pool(crate::common::POOL);
+    let ours = cluster.pool(crate::support::POOL);
     assert_eq!(ours.stat(name.as_str()).await.unwrap_err().errno(), Some(2), "not outside of it");
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn in_an_erasure_coded_pool() -> Result<()> {
-    need_cluster!(Ok(()));
-    let (cluster, _) = connect().await?;
-    let erasure = wait(|| shared().pool("linger-tokio-ec", PoolKind::Erasure, 8))?;
+pub async fn in_an_erasure_coded_pool<A: Adapter>(on: A) -> Result<()> {
+    let (cluster, _) = connect(&on).await?;
+    let erasure = shared().pool("linger-adapters-ec", PoolKind::Erasure, 8)?;
     let (pool, name) = (cluster.pool(erasure.name.as_str()), name("erasure"));
     pool.write_full(name.as_str(), "coded").await?;
     assert_eq!(pool.read(name.as_str(), 0, 0).await?.data, "coded");
@@ -100,11 +94,11 @@ async fn in_an_erasure_coded_pool() -> Result<()> {
     let live = soon(watch.live()).await??;
     let theirs = rados()?;
     let of = erasure.object(name.as_str());
-    let report = tokio::task::spawn_blocking(move || theirs.notify(&of, b"from ceph", TIMEOUT));
+    let report = unblock(move || theirs.notify(&of, b"from ceph", TIMEOUT));
     let received = notification(&mut watch).await?;
     assert_eq!(received.payload, "from ceph");
     received.ack("to ceph")?;
-    let report = soon(report).await???;
+    let report = soon(report).await??;
     assert_eq!((report.acks.len(), report.acks[0].cookie), (1, live.cookie));
     let notify = pool.notify(name.as_str(), "to myself", TIMEOUT).await?;
     drop(notification(&mut watch).await?);
@@ -112,10 +106,8 @@ async fn in_an_erasure_coded_pool() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_answered_is_acked_or_missed_as_asked() -> Result<()> {
-    need_cluster!(Ok(()));
-    let (cluster, pool) = connect().await?;
+pub async fn what_is_not_answered_is_acked_or_missed_as_asked<A: Adapter>(on: A) -> Result<()> {
+    let (cluster, pool) = connect(&on).await?;
     for (silent, decline) in [(false, false), (true, false), (false, true)] {
         let name = name("unanswered");
         pool.create(name.as_str(), false).await?;
@@ -146,11 +138,9 @@ async fn what_is_not_answered_is_acked_or_missed_as_asked() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_watch_that_is_not_read_sheds_and_holds_up_no_other() -> Result<()> {
-    need_cluster!(Ok(()));
+pub async fn a_watch_that_is_not_read_sheds_and_holds_up_no_other<A: Adapter>(on: A) -> Result<()> {
     const COUNT: u64 = 40;
-    let (_cluster, pool) = connect().await?;
+    let (_cluster, pool) = connect(&on).await?;
     let (slow, quick) = (name("slow"), name("quick"));
     let mut watches = Vec::new();
     for name in [&slow, &quick] {
