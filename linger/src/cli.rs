@@ -1,7 +1,8 @@
 //! The command line: what may be said, and its help.
 
+use crate::runtime::Runtime;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -63,7 +64,7 @@ pub struct Global {
     /// Print results as JSON, one object a line
     #[arg(long, global = true)]
     pub json: bool,
-    /// Runtime that does the I/O
+    /// Runtime that does the I/O: tokio or smol
     #[arg(
         long,
         value_enum,
@@ -76,14 +77,6 @@ pub struct Global {
     /// Tell on stderr what happens to connections, and what is odd in the configuration
     #[arg(short, long, global = true)]
     pub verbose: bool,
-}
-
-/// The runtimes there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Runtime {
-    /// tokio, one thread.
-    #[default]
-    Tokio,
 }
 
 /// The commands.

@@ -6,6 +6,7 @@ mod explain;
 mod failure;
 mod output;
 mod records;
+mod runtime;
 
 use cli::Cli;
 use failure::{FAILED, Failure, USAGE, one_line, tell};

@@ -1,10 +1,11 @@
 //! Results on stdout: JSON lines, or text for people.
 
 use crate::failure::Failure;
+use blocking::Unblock;
+use futures_lite::AsyncWriteExt;
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
-use tokio::io::AsyncWriteExt;
 
 /// A result: its JSON form and its text.
 pub trait Record: Serialize + Display {}
@@ -71,13 +72,13 @@ impl Stdout {
 /// stdout for commands that go on with other work when its reader is slow. Every result is seen at once.
 pub struct AsyncStdout {
     format: Format,
-    out: tokio::io::Stdout,
+    out: Unblock<io::Stdout>,
 }
 
 impl AsyncStdout {
     /// Takes stdout.
     pub fn new(format: Format) -> Self {
-        Self { format, out: tokio::io::stdout() }
+        Self { format, out: Unblock::new(io::stdout()) }
     }
 
     /// Writes a result.
@@ -98,10 +99,10 @@ impl AsyncStdout {
 pub async fn reader_gone() {
     #[cfg(unix)]
     {
-        let (sender, gone) = tokio::sync::oneshot::channel();
+        let (sender, gone) = async_channel::bounded(1);
         // A thread of its own: it waits as long as the process lives.
-        let waiter = std::thread::Builder::new().spawn(move || sender.send(wait_for_error()));
-        if waiter.is_ok() && gone.await == Ok(true) {
+        let waiter = std::thread::Builder::new().spawn(move || sender.try_send(wait_for_error()));
+        if waiter.is_ok() && gone.recv().await == Ok(true) {
             return;
         }
     }

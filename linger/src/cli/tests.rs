@@ -62,7 +62,7 @@ fn wrong_usage_is_refused() {
         "linger map rbd",
         "linger ls rbd",
         "linger osdmap",
-        "linger --runtime smol ls rbd obj",
+        "linger --runtime threads ls rbd obj",
         "linger --id a ls rbd obj -n client.b",
     ] {
         assert_eq!(read(line).unwrap_err().exit_code(), 2, "{line}");

@@ -3,6 +3,8 @@
 use crate::cli::Global;
 use crate::explain::{self, explain};
 use crate::failure::{Failure, one_line, tell};
+use crate::runtime::Runtime;
+use futures_lite::future::{or, pending};
 use linger_client::config::{Environment, Settings};
 use linger_client::{Cluster, ConnectOptions, Events, Name, Pool, PoolRef};
 use std::ffi::{OsStr, OsString};
@@ -63,31 +65,39 @@ pub async fn connect(global: &Global) -> Result<Cluster, Failure> {
         let within = WITHOUT_MON_HOST.min(options.connect_within.unwrap_or(Duration::MAX));
         options = options.connect_within(within);
     }
-    let connecting = linger_tokio::start(options).map_err(|error| explain(&error))?;
-    let log = tokio::spawn(log(connecting.events(), global.verbose));
-    let cluster = connecting.await.map_err(|error| explain::connecting(&error, &settings))?;
+    let runtime = global.runtime;
+    let connecting = runtime.connect(options).map_err(|error| explain(&error))?;
+    let events = connecting.events();
+    let connected = if global.verbose {
+        runtime.spawn(log(events));
+        connecting.await
+    } else {
+        or(connecting, reassure(events, runtime)).await
+    };
+    let cluster = connected.map_err(|error| explain::connecting(&error, &settings))?;
     if global.verbose {
         tell(&format!("connected to cluster {} as client.{}", cluster.fsid(), cluster.global_id()));
-    } else {
-        log.abort();
     }
     Ok(cluster)
 }
 
-/// Tells all events, or a person who waits for a connection why it takes so long.
-async fn log(mut events: Events, all: bool) {
-    if !all {
-        if !io::stderr().is_terminal() {
-            return;
-        }
-        tokio::time::sleep(IMPATIENT).await;
-    }
+/// Tells all events.
+async fn log(mut events: Events) {
     while let Some(event) = events.next().await {
         tell(&one_line(&event.to_string()));
-        if !all {
-            return tell("still trying to reach the cluster; -v tells more");
+    }
+}
+
+/// Tells a person who waits for a connection why it takes so long.
+async fn reassure<T>(mut events: Events, runtime: Runtime) -> T {
+    if io::stderr().is_terminal() {
+        runtime.sleep(IMPATIENT).await;
+        if let Some(event) = events.next().await {
+            tell(&one_line(&event.to_string()));
+            tell("still trying to reach the cluster; -v tells more");
         }
     }
+    pending().await
 }
 
 /// A pool in the namespace, and with the locator key, that the options say.

@@ -5,7 +5,6 @@ mod ls;
 mod map;
 mod notify;
 mod osdmap;
-mod signals;
 mod watch;
 
 use crate::cli::{Cli, Command};
@@ -21,13 +20,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Failure> {
     if let Command::Osdmap(args) = &cli.command {
         return osdmap::run(args, format);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime
-        .map_err(|error| Failure::new("cannot start", error, "see whether the system is out of resources"))?;
-    let result = runtime.block_on(online(cli, format));
-    // A reader of stdout that does not read must not hold up the end.
-    runtime.shutdown_background();
-    result
+    cli.global.runtime.block_on(online(cli, format))?
 }
 
 async fn online(cli: &Cli, format: Format) -> Result<Outcome, Failure> {

@@ -1,14 +1,15 @@
 //! `watch`: prints what comes to objects, until it is told to leave.
 
 use super::connect::{connect, name, pool};
-use super::signals::Signals;
 use crate::cli::{self, Global};
 use crate::explain::explain;
 use crate::failure::{Failure, Outcome};
 use crate::output::{AsyncStdout, Format, reader_gone};
 use crate::records::{ClientName, Payload, WatchLine, reason};
+use crate::runtime::{Runtime, Signals};
 use bytes::Bytes;
 use futures_core::Stream;
+use futures_lite::future::{or, zip};
 use futures_util::stream::{self, SelectAll, StreamExt, TryStreamExt};
 use linger_client::{Cluster, Error, Notification, ObjectRef, OnDrop, Pool, Watch, WatchEvent, WatchOptions};
 use std::pin::Pin;
@@ -30,27 +31,36 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// # Errors
 /// No watch is left, or the cluster can not be reached at all.
 pub async fn run(global: &Global, args: &cli::Watch, format: Format) -> Result<Outcome, Failure> {
-    let mut signals = Signals::new()?;
-    let cluster = tokio::select! {
-        connected = connect(global) => connected?,
-        () = signals.next() => return Ok(Outcome::Done),
+    let runtime = global.runtime;
+    let mut signals = runtime.signals()?;
+    let told = async {
+        signals.next().await;
+        Ok(None)
     };
+    let connected = async { connect(global).await.map(Some) };
+    let Some(cluster) = or(connected, told).await? else { return Ok(Outcome::Done) };
     let mut session = Session {
         watches: SelectAll::new(),
         answer: Answer::new(args),
         left: args.count,
         out: AsyncStdout::new(format),
+        runtime,
     };
     let pool = pool(&cluster, global, &args.pool);
-    let ended = tokio::select! {
-        ended = session.work(&pool, args) => ended,
-        () = signals.next() => Ok(()),
-        () = reader_gone() => Err(Failure::ReaderGone),
+    let told = async {
+        signals.next().await;
+        Ok(())
     };
-    let closed = tokio::select! {
-        closed = session.close(&cluster) => closed,
-        () = insisted(&mut signals) => Err(left_behind("told to leave twice")),
+    let unread = async {
+        reader_gone().await;
+        Err(Failure::ReaderGone)
     };
+    let ended = or(session.work(&pool, args), or(told, unread)).await;
+    let insisted = async {
+        insisted(&mut signals, runtime).await;
+        Err(left_behind("told to leave twice"))
+    };
+    let closed = or(session.close(&cluster), insisted).await;
     match ended {
         Err(failure @ (Failure::Silent | Failure::Told(_))) => Err(failure),
         Ok(()) | Err(Failure::ReaderGone) => closed.map(|()| Outcome::Done),
@@ -124,6 +134,7 @@ struct Session {
     /// Notifies until the end, if that was asked for.
     left: Option<u64>,
     out: AsyncStdout,
+    runtime: Runtime,
 }
 
 impl Session {
@@ -187,7 +198,8 @@ impl Session {
             }
             closed
         };
-        let (left, closed) = tokio::join!(cluster.close(CLOSE_WITHIN), drain);
+        let (left, closed) = zip(cluster.close(CLOSE_WITHIN), drain).await;
+        let runtime = self.runtime;
         let words = async {
             for object in &closed {
                 let object = object.name.to_string_lossy();
@@ -195,25 +207,25 @@ impl Session {
             }
             Ok(())
         };
-        match (left, tokio::time::timeout(LAST_WORDS, words).await) {
+        match (left, runtime.timeout(LAST_WORDS, words).await) {
             (Err(error), _) => Err(explain(&error)),
             (Ok(left), _) if !left.is_empty() => {
                 Err(left_behind(&format!("no answer about {} of them", left.len())))
             }
-            (Ok(_), Ok(Err(failure @ Failure::Told(_)))) => Err(failure),
+            (Ok(_), Some(Err(failure @ Failure::Told(_)))) => Err(failure),
             (Ok(_), _) => Ok(()),
         }
     }
 }
 
 /// Another request to leave; at first they come in pairs, as timeout(1) sends them.
-async fn insisted(signals: &mut Signals) {
+async fn insisted(signals: &mut Signals, runtime: Runtime) {
     let first = async {
         loop {
             signals.next().await;
         }
     };
-    let _: Result<(), _> = tokio::time::timeout(PAIR, first).await;
+    let _: Option<()> = runtime.timeout(PAIR, first).await;
     signals.next().await;
 }
 

@@ -2,7 +2,7 @@
 
 use crate::ceph::{dumped, hex, rados_notify, rados_watch, with_length};
 use crate::tool::{PATIENCE, Running, linger, on, result};
-use crate::{object, places};
+use crate::{RUNTIMES, object, places};
 use anyhow::{Context, Result, ensure};
 use linger_testbed::{Event, Object, need_cluster, shared};
 use serde_json::{Value, json};
@@ -15,6 +15,29 @@ fn linger_watches_what_rados_notifies() -> Result<()> {
     need_cluster!(Ok(()));
     for object in places(shared(), "rados-notifies")? {
         watched(&object).with_context(|| format!("{object:?}"))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn runtimes_watch_and_notify_each_other() -> Result<()> {
+    need_cluster!(Ok(()));
+    for watcher in RUNTIMES {
+        for notifier in RUNTIMES {
+            let object = object(&format!("by-{watcher}-{notifier}"))?;
+            let (watch, live) =
+                Running::watch(&object, &["--runtime", watcher, "--ack", "seen", "--count", "1"])?;
+            let (done, code) = result(on(&object, "notify", &["--runtime", notifier, "news"]))?;
+            ensure!(code == Some(0) && done["missed"] == json!([]), "{done}");
+            ensure!(
+                done["acks"][0]["client"] == live["client"] && done["acks"][0]["payload"] == "seen",
+                "{done}"
+            );
+            ensure!(watch.event("notify")?["payload"] == "news");
+            watch.event("closed")?;
+            let (code, rest, errors) = watch.end()?;
+            ensure!(code == Some(0) && rest.is_empty() && errors.is_empty(), "{code:?} {rest:?} {errors}");
+        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! How `watch` ends.
 
 use crate::tool::{PATIENCE, Running, linger, message, on};
-use crate::{object, tool};
+use crate::{RUNTIMES, object, tool};
 use anyhow::{Context, Result, ensure};
 use linger_testbed::{PoolKind, need_cluster, shared};
 use std::io::{BufRead, BufReader};
@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 #[test]
 fn signals_take_the_watch_back() -> Result<()> {
     need_cluster!(Ok(()));
-    for signal in ["TERM", "INT"] {
-        let object = object(&format!("signal-{signal}"))?;
-        let (watch, _) = Running::watch(&object, &[])?;
+    for (runtime, signal) in RUNTIMES.into_iter().flat_map(|runtime| [(runtime, "TERM"), (runtime, "INT")]) {
+        let object = object(&format!("signal-{runtime}-{signal}"))?;
+        let (watch, _) = Running::watch(&object, &["--runtime", runtime])?;
         ensure!(shared().list_watchers(&object)?.len() == 1);
         watch.signal(signal)?;
         watch.event("closed")?;
@@ -28,16 +28,18 @@ fn signals_take_the_watch_back() -> Result<()> {
 #[test]
 fn a_reader_that_leaves_takes_the_watch_back() -> Result<()> {
     need_cluster!(Ok(()));
-    let object = object("pipe")?;
-    let mut watch = on(&object, "watch", &[]);
-    let mut watch = watch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    // The first line reaches someone, who then leaves; no second one is to be written.
-    let mut first = String::new();
-    BufReader::new(watch.stdout.take().context("no stdout")?).read_line(&mut first)?;
-    ensure!(first.contains("\"live\""), "{first}");
-    let output = watch.wait_with_output()?;
-    ensure!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-    ensure!(shared().list_watchers(&object)?.is_empty());
+    for runtime in RUNTIMES {
+        let object = object(&format!("pipe-{runtime}"))?;
+        let mut watch = on(&object, "watch", &["--runtime", runtime]);
+        let mut watch = watch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        // The first line reaches someone, who then leaves; no second one is to be written.
+        let mut first = String::new();
+        BufReader::new(watch.stdout.take().context("no stdout")?).read_line(&mut first)?;
+        ensure!(first.contains("\"live\""), "{first}");
+        let output = watch.wait_with_output()?;
+        ensure!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        ensure!(shared().list_watchers(&object)?.is_empty());
+    }
     Ok(())
 }
 
@@ -106,8 +108,12 @@ fn a_signal_ends_a_tool_that_has_no_cluster() -> Result<()> {
 #[test]
 fn a_reader_that_does_not_read_holds_up_neither_pings_nor_the_end() -> Result<()> {
     need_cluster!(Ok(()));
-    let object = object("stalled")?;
-    let mut watch = on(&object, "watch", &["--timeout", "3"]);
+    RUNTIMES.into_iter().try_for_each(stalled)
+}
+
+fn stalled(runtime: &str) -> Result<()> {
+    let object = object(&format!("stalled-{runtime}"))?;
+    let mut watch = on(&object, "watch", &["--timeout", "3", "--runtime", runtime]);
     let mut watch = watch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let start = Instant::now();
     while shared().list_watchers(&object)?.is_empty() {

@@ -11,6 +11,9 @@ mod tool;
 use anyhow::Result;
 use linger_testbed::{Cluster, Object, PoolKind, shared};
 
+/// What `--runtime` may be.
+const RUNTIMES: [&str; 2] = ["tokio", "smol"];
+
 /// The objects that everything is tried on: in a replicated and an erasure-coded pool, in a namespace, with a locator
 /// key, and with both.
 fn places(cluster: &Cluster, name: &str) -> Result<Vec<Object>> {
