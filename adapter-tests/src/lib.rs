@@ -5,6 +5,7 @@
 
 #![allow(missing_docs, reason = "the names of cases say what holds")]
 
+pub mod agent;
 pub mod alone;
 pub mod asking;
 pub mod awaits;

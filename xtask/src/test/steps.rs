@@ -28,6 +28,7 @@ const BUILD: &str = "build";
 const STATIC: &str = "static and unit";
 const PLACEMENT: &str = "corpus and placement";
 const PACIFIC: &str = "Pacific";
+const EMBEDDING: &str = "embedding";
 
 /// The budget. Slots without steps are kept for what is to come; they add up to 37 minutes of the 40.
 pub(super) const SLOTS: &[Slot] = &[
@@ -38,7 +39,7 @@ pub(super) const SLOTS: &[Slot] = &[
     Slot { name: "Tentacle", minutes: 6 },
     Slot { name: "other releases", minutes: 3 },
     Slot { name: "simulator", minutes: 3 },
-    Slot { name: "embedding", minutes: 3 },
+    Slot { name: EMBEDDING, minutes: 3 },
 ];
 
 /// All steps.
@@ -63,6 +64,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "ceph", about: "encodings and placements equal to Ceph's", slot: PLACEMENT, run: ceph },
     Step { name: "pacific", about: "real Pacific clusters", slot: PACIFIC, run: pacific },
     Step { name: "chaos", about: "faults on Pacific clusters", slot: PACIFIC, run: chaos },
+    Step { name: "embed", about: "loops of one's own, on a real cluster", slot: EMBEDDING, run: embed },
 ];
 
 /// Packages whose tests compare with Ceph's tools.
@@ -71,6 +73,8 @@ const CEPH: &[&str] = &["linger-conformance"];
 const CLUSTER: &[&str] = &["linger-testbed", "linger-tokio", "linger-smol", "linger"];
 /// Packages whose tests break clusters, each its own.
 const CHAOS: &[&str] = &["linger-chaos"];
+/// Packages whose programs drive the core by loops of their own.
+const EMBEDDED: &[&str] = &["linger-examples"];
 const FUZZ: &str = "fuzz/Cargo.toml";
 
 fn fmt() -> Result<Tally> {
@@ -118,7 +122,7 @@ fn doctest() -> Result<Tally> {
 }
 
 fn unit() -> Result<Tally> {
-    tests(Packages::AllBut(&[CEPH, CLUSTER, CHAOS].concat()), &[])
+    tests(Packages::AllBut(&[CEPH, CLUSTER, CHAOS, EMBEDDED].concat()), &[])
 }
 
 fn fuzz() -> Result<Tally> {
@@ -134,17 +138,24 @@ fn chaos() -> Result<Tally> {
     tests(Packages::Only(CHAOS), &[("NEXTEST_TEST_THREADS", "4")])
 }
 
-/// One cluster for all tests that do not stop daemons, as each test is a process of its own.
 fn pacific() -> Result<Tally> {
-    let packages = Packages::Only(CLUSTER);
+    on_cluster(|envs| tests(Packages::Only(CLUSTER), envs))
+}
+
+fn embed() -> Result<Tally> {
+    on_cluster(|envs| tests(Packages::Only(EMBEDDED), envs))
+}
+
+/// One Pacific cluster for all tests that do not stop daemons, as each test is a process of its own.
+fn on_cluster(run: impl FnOnce(&[(&str, &str)]) -> Result<Tally>) -> Result<Tally> {
     if env::var_os("LINGER_TEST_CONF").is_some() {
-        return tests(packages, &[]);
+        return run(&[]);
     }
     if let Err(why) = available() {
         println!("no cluster here: {why}");
-        return tests(packages, &[]);
+        return run(&[]);
     }
     let cluster = Cluster::builder().release(Release::Pacific).boot()?;
     let conf = cluster.conf().display().to_string();
-    tests(packages, &[("LINGER_TEST_CONF", &conf), ("LINGER_RELEASE", Release::Pacific.name())])
+    run(&[("LINGER_TEST_CONF", &conf), ("LINGER_RELEASE", Release::Pacific.name())])
 }

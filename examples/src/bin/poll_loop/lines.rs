@@ -1,0 +1,111 @@
+//! The other protocol on the loop: lines of text over TCP, with one peer at a time.
+
+use linger_core::{NotifyOutcome, WatchEvent};
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry, Token};
+use std::io::{self, ErrorKind, Read, Write};
+
+/// Bytes that wait for their reader before the loop holds back more.
+const ROOM: usize = 64 << 10;
+
+/// What the peer may ask for.
+pub enum Ask {
+    /// `watch OBJECT [QUEUE]`: notifies to keep.
+    Watch(String, Option<usize>),
+    /// `notify OBJECT TEXT`
+    Notify(String, String),
+    /// `hold OBJECT`: leave its events where they are.
+    Hold(String),
+    /// `take OBJECT`: and go on.
+    Take(String),
+    /// `close`
+    Close,
+}
+
+pub fn parse(line: &str) -> Option<Ask> {
+    let mut words = line.splitn(3, ' ');
+    let (verb, name) = (words.next()?, words.next().unwrap_or_default().to_owned());
+    let rest = words.next().unwrap_or_default();
+    Some(match verb {
+        "watch" => Ask::Watch(name, rest.parse().ok()),
+        "notify" => Ask::Notify(name, rest.to_owned()),
+        "hold" => Ask::Hold(name),
+        "take" => Ask::Take(name),
+        "close" => Ask::Close,
+        _ => return None,
+    })
+}
+
+/// What the peer is told of a watch.
+pub fn event(name: &str, event: &WatchEvent) -> String {
+    match event {
+        WatchEvent::Live(live) => format!("live {name} {}", live.generation),
+        WatchEvent::Notify(notify) => format!("got {name} {}", String::from_utf8_lossy(&notify.payload)),
+        WatchEvent::Error(error) => format!("lost {name} {error}"),
+        WatchEvent::Overflow { lost } => format!("overflow {name} {lost}"),
+        other => format!("other {name} {other:?}"),
+    }
+}
+
+/// What the peer is told of a notify: how many acked, and how many missed it.
+pub fn outcome(name: &str, outcome: &NotifyOutcome) -> String {
+    match outcome {
+        NotifyOutcome::Done(report) | NotifyOutcome::TimedOut(report) => {
+            format!("done {name} {} {}", report.watchers.acks.len(), report.watchers.missed.len())
+        }
+        other => format!("failed {name} {other:?}"),
+    }
+}
+
+pub struct Lines {
+    listener: TcpListener,
+    peer: Option<TcpStream>,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Lines {
+    pub fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+        let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
+        registry.register(&mut listener, token, Interest::READABLE)?;
+        println!("{}", listener.local_addr()?.port());
+        Ok(Self { listener, peer: None, input: Vec::new(), output: Vec::new() })
+    }
+
+    /// Takes a new peer in, in place of the one before, and reads what it says: whole lines.
+    pub fn read(&mut self, registry: &Registry, token: Token) -> io::Result<Vec<String>> {
+        if let Ok((mut peer, _)) = self.listener.accept() {
+            registry.register(&mut peer, token, Interest::READABLE | Interest::WRITABLE)?;
+            self.peer = Some(peer);
+        }
+        let mut buf = [0; 4096];
+        while let Some(peer) = &mut self.peer {
+            match peer.read(&mut buf) {
+                Ok(0) => self.peer = None,
+                Ok(count) => self.input.extend_from_slice(&buf[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => self.peer = None,
+            }
+        }
+        let whole = self.input.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let lines: Vec<u8> = self.input.drain(..whole).collect();
+        Ok(String::from_utf8_lossy(&lines).lines().map(str::to_owned).collect())
+    }
+
+    pub fn say(&mut self, line: &str) {
+        self.output.extend_from_slice(line.as_bytes());
+        self.output.push(b'\n');
+    }
+
+    pub fn has_room(&self) -> bool {
+        self.output.len() < ROOM
+    }
+
+    /// Writes as far as the peer takes it.
+    pub fn flush(&mut self) {
+        let Some(peer) = &mut self.peer else { return };
+        if let Ok(count) = peer.write(&self.output) {
+            self.output.drain(..count);
+        }
+    }
+}
