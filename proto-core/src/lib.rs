@@ -81,6 +81,12 @@
 //!   ├─ mon ── hunting, subscriptions, tickets
 //!   └─ conn ── msgr2: handshake, frames, keepalives; auth logs in
 //! ```
+//!
+//! # Features
+//!
+//! * `std` (default): checksums by the processor's own instruction, and several pieces at once from an
+//!   [`Outbox`].
+//! * `embassy-time`: [`Timestamp`]s from and to the instants of embassy-time.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,8 @@
 //! Time as the core sees it: microseconds since an epoch that the adapter picks.
 
+#[cfg(feature = "embassy-time")]
+mod embassy;
+
 use core::fmt;
 use core::time::Duration;
 
