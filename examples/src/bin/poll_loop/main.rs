@@ -1,12 +1,13 @@
 //! A loop of one's own, by mio: one thread, no async, and another protocol on the same loop.
 //!
-//! `poll_loop POOL` prints a port; who connects to it says what to watch and to notify, by [`lines`].
+//! `poll_loop POOL` prints a port; who connects to it says what to watch and to notify, by [`words`].
 
 mod lines;
+mod words;
 
 use anyhow::{Context, Result};
 use bytes::{Buf, Bytes};
-use lines::{Ask, Lines};
+use lines::Lines;
 use linger_client::config::{Environment, Settings};
 use linger_client::{Clock, Config, ObjectRef, WatchOptions};
 use linger_core::{Client, CloseReason, ConnId, Event, NotifyId, Output, Query};
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read, Write};
 use std::net::ToSocketAddrs;
 use std::time::Duration;
+use words::Ask;
 
 const LINES: Token = Token(0);
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -91,7 +93,7 @@ impl Loop {
                 Output::Event(Event::Readable(watch)) => _ = self.readable.insert(watch),
                 Output::Event(Event::NotifyDone { id, outcome }) => {
                     let name = self.notifies.remove(&id).unwrap_or_default();
-                    self.lines.say(&lines::outcome(&name, &outcome));
+                    self.lines.say(&words::outcome(&name, &outcome));
                 }
                 Output::Event(Event::Closed { .. }) => return Ok(None),
                 Output::Wait(deadline) => return Ok(Some(deadline.map(|deadline| deadline.at))),
@@ -152,7 +154,7 @@ impl Loop {
                     break;
                 };
                 any = true;
-                self.lines.say(&lines::event(&name, &event));
+                self.lines.say(&words::event(&name, &event));
                 if let WatchEvent::Notify(notify) = event {
                     let _ = self.client.ack(self.clock.now(), notify.token, Bytes::from_static(b"seen"));
                 }
@@ -166,7 +168,7 @@ impl Loop {
         for line in self.lines.read(self.poll.registry(), LINES)? {
             let now = self.clock.now();
             let object = |name: &str| ObjectRef::new(self.pool.as_str(), name);
-            match lines::parse(&line) {
+            match words::parse(&line) {
                 Some(Ask::Watch(name, queue)) => {
                     let options = WatchOptions { queue, timeout: TIMEOUT, ..WatchOptions::default() };
                     let id = self.client.watch(now, object(&name), options)?;
