@@ -37,7 +37,17 @@ enum Step<'a> {
         full: u8,
     },
     Unwatch(u8),
+    UnwatchWithin {
+        which: u8,
+        secs: u8,
+    },
     Reregister(u8),
+    Flush {
+        which: u8,
+        token: u8,
+    },
+    /// The client becomes another one, as after a blocklist.
+    RenewIdentity,
     Notify {
         object: Object,
         len: u8,
@@ -212,6 +222,14 @@ impl Run {
             Step::Unwatch(which) => {
                 let _ = pick(&self.watches, which).map(|watch| client.unwatch(now, *watch));
             }
+            Step::UnwatchWithin { which, secs } => {
+                let within = Duration::from_secs(secs.into());
+                let _ = pick(&self.watches, which).map(|watch| client.unwatch_within(now, *watch, within));
+            }
+            Step::Flush { which, token } => {
+                let _ = pick(&self.watches, which).map(|watch| client.flush(now, *watch, token.into()));
+            }
+            Step::RenewIdentity => _ = client.renew_identity(now),
             Step::Reregister(which) => {
                 let _ = pick(&self.watches, which).map(|watch| client.reregister(now, *watch));
             }
@@ -260,13 +278,21 @@ impl Run {
     }
 
     fn check(&mut self) {
-        let World { client, servers, deadline, .. } = &mut self.world;
+        let World { client, servers, deadline, now, .. } = &mut self.world;
         match client.poll_output() {
             Output::Wait(again) => assert_eq!(again, *deadline, "the same wait"),
             other => panic!("output after Wait: {other:?}"),
         }
         for conn in servers.keys() {
             assert_eq!(client.outbox(*conn).remaining(), 0, "bytes wait and nobody was told");
+        }
+        let totals = client.totals(*now);
+        assert!(totals.live + totals.deaf <= client.watches() && totals.pings.min <= totals.pings.max);
+        for watch in &self.watches {
+            if let Some(status) = client.status(*now, *watch) {
+                assert_eq!(status.is_live, status.deaf_for.is_none());
+                assert!(!status.is_live || status.lease_left > Duration::ZERO, "live beyond its lease");
+            }
         }
         // Watches that have ended keep their last events until these are taken.
         assert!(client.watches() <= 16, "more watches than the limit");
@@ -281,12 +307,13 @@ fn keep<T>(list: &mut Vec<T>, item: Option<T>) {
 }
 
 fn call_of(kind: u8) -> Call {
-    match kind % 6 {
+    match kind % 8 {
         0 => Call::Create { exclusive: kind > 127 },
         1 => Call::WriteFull(payload(kind)),
         2 => Call::Read { offset: 0, len: u64::from(kind) },
         3 => Call::Stat,
         4 => Call::Remove,
-        _ => Call::ListWatchers,
+        5 => Call::ListWatchers,
+        _ => Call::AwaitUnwatched { but_me: kind > 127 },
     }
 }

@@ -38,7 +38,7 @@ impl Noise {
     }
 
     fn step(&mut self) {
-        match self.pick(16) {
+        match self.pick(18) {
             0 | 1 => {
                 let name = self.name();
                 self.watches.extend(self.sim.client.watch(self.sim.now, name, WatchOptions::default()));
@@ -70,6 +70,17 @@ impl Noise {
             10 => self.answer_late(),
             11 => self.speak(),
             12 => self.ack_some(),
+            14 => {
+                let n = self.pick(self.watches.len() as u64) as usize;
+                if let Some(watch) = self.watches.get(n) {
+                    let _ = self.sim.client.flush(self.sim.now, *watch, 1);
+                    let _ = self.sim.client.unwatch_within(self.sim.now, *watch, secs(2));
+                }
+            }
+            15 if self.pick(4) == 0 => {
+                self.sim.global_id += 1;
+                self.sim.client.renew_identity(self.sim.now).unwrap();
+            }
             13 => {
                 let back = Timestamp::from_micros(self.pick(1 << 20));
                 self.sim.client.handle_timeout(back);
@@ -107,7 +118,7 @@ impl Noise {
     fn answer_late(&mut self) {
         let n = self.pick(self.sim.held.len() as u64) as usize;
         let Some(request) = self.sim.held.remove(n) else { return };
-        let result = [0, -2, -5, -11, -107, -110, i32::MIN, i32::MAX][self.pick(8) as usize];
+        let result = [0, -2, -5, -11, -107, -108, -110, i32::MIN, i32::MAX][self.pick(9) as usize];
         self.sim.reply(&request, result);
     }
 
@@ -149,6 +160,7 @@ fn nothing_panics_and_everything_recovers() {
         let sim = &mut noise.sim;
         // Peace again: each watch that is left becomes live, or has ended.
         sim.hold.clear();
+        sim.client.renew_identity(sim.now).unwrap();
         for osd in 0..3 {
             if !sim.map.is_up(osd) {
                 sim.update(|inc| _ = inc.new_state.insert(osd, osd_state::UP));
