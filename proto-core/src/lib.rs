@@ -71,6 +71,7 @@
 //! [`WatchEvent`]s: [`Live`] when it is registered, [`Notify`] for each notify, an error when it is lost,
 //! and `Live` again when it is back, with how long it was deaf and whether it may have missed a notify.
 //! Read the object after each `Live` that may have missed something; between those the notifies tell.
+//! [`states`] has all of it as tables.
 //!
 //! # Parts
 //!
@@ -110,6 +111,7 @@ mod output;
 pub mod placement;
 mod retry;
 mod session;
+pub mod states;
 mod time;
 mod timers;
 mod totals;

@@ -128,9 +128,9 @@ mod tests {
         }
     }
 
-    /// The table in the documentation is the one that is tested.
+    /// The tables in the documentation, here and for users, are the one that is tested.
     #[test]
-    fn the_documented_table() {
+    fn the_documented_tables() {
         let header = ("input", STATES.map(|state| format!("{state:?}")).to_vec());
         let rows = table().map(|(name, _, row)| {
             (name, STATES.into_iter().zip(row).map(|(state, cell)| said(state, cell)).collect())
@@ -140,7 +140,11 @@ mod tests {
             .chain(rows)
             .map(|(name, cells)| [name.into()].into_iter().chain(cells).collect())
             .collect();
-        assert_eq!(crate::doc_table(include_str!("state.rs"), "input"), expected);
+        for (source, first) in [(include_str!("state.rs"), "input"), (include_str!("../states.rs"), "notify")]
+        {
+            assert_eq!(crate::doc_table(source, first)[1..], expected[1..]);
+            assert_eq!(crate::doc_table(source, first)[0][1..], expected[0][1..]);
+        }
     }
 
     fn said(from: State, cell: Option<(State, Action)>) -> String {

@@ -227,10 +227,16 @@ mod tests {
         }
     }
 
-    /// The table in the documentation is the one that is tested.
+    /// The tables in the documentation, here and for users, are the one that is tested.
     #[test]
-    fn the_documented_table() {
-        let documented = crate::doc_table(include_str!("state.rs"), "input");
+    fn the_documented_tables() {
+        for (source, first) in [(include_str!("state.rs"), "input"), (include_str!("../states.rs"), "watch")]
+        {
+            check_documented(&crate::doc_table(source, first));
+        }
+    }
+
+    fn check_documented(documented: &[Vec<String>]) {
         let mut rows = documented.iter();
         let header: Vec<_> = STATES.iter().map(|state| format!("{state:?}")).collect();
         assert_eq!(rows.next().map(|row| &row[1..]), Some(&header[..]));
