@@ -45,10 +45,11 @@ impl Mix {
         println!("{SEED_VAR}={}", self.seed);
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let arena = Arena::open(Cluster::builder().osds(4).store(Store::Blue))?;
+        let all = Fault::mixed();
         let start = Instant::now();
         let mut faults = 0;
         while start.elapsed() < self.time {
-            let fault = Fault::MIXED[rng.next_u32() as usize % Fault::MIXED.len()];
+            let fault = all[rng.next_u32() as usize % all.len()];
             let hold =
                 Duration::from_millis(HOLD.start + u64::from(rng.next_u32()) % (HOLD.end - HOLD.start));
             println!("{:>6.1?} {fault} for {hold:?}", start.elapsed());

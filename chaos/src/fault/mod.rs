@@ -62,25 +62,13 @@ impl Fault {
         Self::SocketResets,
     ];
 
-    /// Those that a random mix draws from: they can strike any number of times.
-    pub const MIXED: [Self; 16] = [
-        Self::OsdKilled,
-        Self::OsdFrozen,
-        Self::OsdRestarted,
-        Self::AllOsdsStopped,
-        Self::MarkedDown,
-        Self::MarkedOut,
-        Self::Paused,
-        Self::PgTemp,
-        Self::PrimaryAffinity,
-        Self::MinSize,
-        Self::Size,
-        Self::Upmap,
-        Self::ObjectRemoved,
-        Self::Blocklisted,
-        Self::MonRestarted,
-        Self::SocketResets,
-    ];
+    /// Those that a random mix draws from: on the cluster that it has they can strike any number of times, within
+    /// seconds.
+    #[must_use]
+    pub fn mixed() -> Vec<Self> {
+        let no_mix = [Self::PgNum, Self::PoolRemoved, Self::MonLeaderChanged, Self::TicketsExpire];
+        Self::ALL.into_iter().filter(|fault| !no_mix.contains(fault)).collect()
+    }
 
     /// What happens.
     #[must_use]
