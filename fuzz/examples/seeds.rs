@@ -1,9 +1,12 @@
-//! Writes the first inputs of the target `osdmap`, by this project's own encoder.
+//! Writes the first inputs of the target `osdmap`, and those of `frame_decode` in secure mode, by this
+//! project's own encoder.
 
-use bytes::BytesMut;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use linger_core::FEATURES;
+use linger_fuzz::ends_without_cipher;
 use linger_test_support::maps::{Shape, map, next};
 use linger_wire::crush::{Bucket, BucketAlg, CrushMap, ListItem, StrawItem};
+use linger_wire::frame::{AuthDone, Banner, Chunks, ConMode, Control, Emitter, MessageHeader};
 use linger_wire::osdmap::{Incremental, OsdMap, Pool, WEIGHT_IN};
 use linger_wire::{AddrType, Encode, EntityAddr, Features, PgId, UTime};
 use std::{fs, path::Path};
@@ -42,7 +45,43 @@ fn buckets() -> Vec<(&'static str, BucketAlg)> {
     ]
 }
 
+/// A stream of sealed frames, as `frame_decode` takes it.
+fn sealed(emit: impl FnOnce(&mut Emitter, &mut Chunks)) -> Vec<u8> {
+    let (mut emitter, mut out) = (Emitter::new(), Chunks::new());
+    emitter.set_secure(ends_without_cipher().0);
+    // Flags: secure mode, right checksums; and two pieces.
+    out.tail().put_slice(&[8 | 2, 2, 63, 200]);
+    Banner::OURS.encode(out.tail());
+    emit(&mut emitter, &mut out);
+    out.copy_to_bytes(out.remaining()).to_vec()
+}
+
+fn secure_seeds(corpus: &Path) {
+    let long = AuthDone { global_id: 4100, con_mode: ConMode::SECURE, payload: Bytes::from(vec![7; 90]) };
+    let controls = [
+        ("wait", Control::Wait),
+        ("signature", Control::AuthSignature([3; 32])),
+        ("long", Control::AuthDone(long)),
+        ("missing", Control::IdentMissingFeatures(Features(5))),
+    ];
+    for (name, control) in controls {
+        let seed = sealed(|emitter, out| emitter.control(&control, out).expect("nonces are left"));
+        fs::write(corpus.join(format!("secure-{name}")), seed).expect("a writable folder");
+    }
+    for (name, front, data) in [("ping", 0, 0), ("front", 29, 0), ("data", 5, 100)] {
+        let header = MessageHeader::new(42, 8, 3);
+        let seed = sealed(|emitter, out| {
+            for _ in 0..2 {
+                let put = |out: &mut BytesMut| out.put_bytes(1, front);
+                emitter.message(&header, put, Bytes::from(vec![2; data]), out).expect("nonces are left");
+            }
+        });
+        fs::write(corpus.join(format!("secure-{name}")), seed).expect("a writable folder");
+    }
+}
+
 fn main() {
+    secure_seeds(&Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/frame_decode"));
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/osdmap");
     let write = |name: String, what: u8, parts: &[&[u8]]| {
         let mut seed = vec![what];

@@ -1,9 +1,12 @@
 //! Bytes of a connection, cut at will.
 
+mod secure;
+
+pub use secure::ends_without_cipher;
+
 use bytes::{Buf, BufMut, Bytes};
 use linger_wire::frame::{
-    Assembler, Banner, Chunks, Control, Frame, FrameError, FrameLimits, PREAMBLE_LEN, Received, Tag,
-    emit_control, emit_frame, emit_message,
+    Assembler, Banner, Chunks, Control, Emitter, Frame, FrameError, FrameLimits, PREAMBLE_LEN, Received, Tag,
 };
 use linger_wire::{Encode, features::Features};
 
@@ -13,6 +16,8 @@ const NO_BANNER: u8 = 1;
 const REPAIR: u8 = 2;
 /// Limits of a handshake.
 const HANDSHAKE: u8 = 4;
+/// All after the banner is in secure mode, under a cipher that takes everything.
+const SECURE: u8 = 8;
 
 /// Any bytes in any pieces: no panic, the same frames whatever the pieces, and each frame survives
 /// being sent again.
@@ -23,19 +28,22 @@ pub fn frame_decode(data: &[u8]) {
     let Some((pieces, stream)) = rest.split_at_checked(usize::from(count & 15)) else { return };
     let mut stream = stream.to_vec();
     if flags & REPAIR != 0 {
-        repair(&mut stream, flags & NO_BANNER == 0);
+        let frames = if flags & NO_BANNER == 0 { stream.get_mut(26..) } else { Some(&mut stream[..]) };
+        let repair: fn(&mut [u8]) = if flags & SECURE == 0 { repair } else { secure::repair };
+        repair(frames.unwrap_or_default());
     }
     if flags & NO_BANNER != 0 {
         stream.splice(0..0, Banner::OURS.to_bytes());
     }
     let limits = if flags & HANDSHAKE != 0 { FrameLimits::HANDSHAKE } else { FrameLimits::default() };
 
-    let whole = receive(&stream, &[], limits);
-    assert!(receive(&stream, pieces, limits) == whole, "pieces make a difference");
+    let secure = flags & SECURE != 0;
+    let whole = receive(&stream, &[], limits, secure);
+    assert!(receive(&stream, pieces, limits, secure) == whole, "pieces make a difference");
     assert!(stream.starts_with(&whole.transcript), "the transcript is what was sent");
     for received in &whole.received {
         if let Received::Frame(frame) = received {
-            send_again(frame);
+            send_again(frame, secure);
         }
     }
 }
@@ -47,7 +55,7 @@ struct Outcome {
     transcript: Bytes,
 }
 
-fn receive(mut stream: &[u8], pieces: &[u8], limits: FrameLimits) -> Outcome {
+fn receive(mut stream: &[u8], pieces: &[u8], limits: FrameLimits, secure: bool) -> Outcome {
     let mut assembler = Assembler::new(limits);
     assembler.start_transcript(1 << 20);
     let mut outcome = Outcome { received: vec![], error: None, transcript: Bytes::new() };
@@ -59,7 +67,12 @@ fn receive(mut stream: &[u8], pieces: &[u8], limits: FrameLimits) -> Outcome {
         assembler.push(piece);
         loop {
             match assembler.pull() {
-                Ok(Some(received)) => outcome.received.push(received),
+                Ok(Some(received)) => {
+                    if secure && matches!(received, Received::Banner(_)) {
+                        assembler.set_secure(ends_without_cipher().1);
+                    }
+                    outcome.received.push(received);
+                }
                 Ok(None) => break,
                 Err(error) => {
                     assert_eq!(assembler.pull(), Err(error), "an error stays");
@@ -73,12 +86,13 @@ fn receive(mut stream: &[u8], pieces: &[u8], limits: FrameLimits) -> Outcome {
     outcome
 }
 
-fn send_again(frame: &Frame) {
-    assert!(resent(|out| emit_frame(frame, out)) == *frame, "a frame changes when it is passed on");
+fn send_again(frame: &Frame, secure: bool) {
+    let resent = |emit: &dyn Fn(&mut Emitter, &mut Chunks) -> Result<(), FrameError>| resent(emit, secure);
+    assert!(resent(&|to, out| to.frame(frame, out)) == *frame, "a frame changes when it is passed on");
     if frame.tag == Tag::Message {
         let header = frame.header().expect("the length was checked");
         let put_front = |out: &mut bytes::BytesMut| out.put_slice(frame.front());
-        let again = resent(|out| emit_message(&header, put_front, frame.data().clone(), out));
+        let again = resent(&|to, out| to.message(&header, put_front, frame.data().clone(), out));
         assert_eq!(again.header(), Ok(header));
         assert!(again.front() == frame.front() && again.data() == frame.data());
     } else if let Ok(control) = frame.control() {
@@ -86,17 +100,20 @@ fn send_again(frame: &Frame) {
         if let Control::IdentMissingFeatures(Features(bits)) = control {
             assert_eq!(frame.segments[0].clone().get_u64_le(), bits);
         }
-        assert_eq!(resent(|out| emit_control(&control, out)).control(), Ok(control.clone()));
+        assert_eq!(resent(&|to, out| to.control(&control, out)).control(), Ok(control.clone()));
     }
 }
 
 /// The frame that comes out of what `emit` puts in.
-fn resent(emit: impl FnOnce(&mut Chunks)) -> Frame {
-    let mut out = Chunks::new();
+fn resent(emit: &dyn Fn(&mut Emitter, &mut Chunks) -> Result<(), FrameError>, secure: bool) -> Frame {
+    let (mut out, mut emitter) = (Chunks::new(), Emitter::new());
     Banner::OURS.encode(out.tail());
-    emit(&mut out);
+    if secure {
+        emitter.set_secure(ends_without_cipher().0);
+    }
+    emit(&mut emitter, &mut out).expect("nonces are left");
     let raw = out.copy_to_bytes(out.remaining());
-    let mut outcome = receive(&raw, &[], FrameLimits::default());
+    let mut outcome = receive(&raw, &[], FrameLimits::default(), secure);
     assert_eq!((outcome.received.len(), outcome.error), (2, None));
     match outcome.received.remove(1) {
         Received::Frame(frame) => frame,
@@ -105,14 +122,13 @@ fn resent(emit: impl FnOnce(&mut Chunks)) -> Frame {
 }
 
 /// Writes the right checksums into whatever can be taken for frames.
-fn repair(stream: &mut [u8], banner: bool) {
+fn repair(mut rest: &mut [u8]) {
     let put = |bytes: &mut [u8], at: usize, crc: u32| {
         if let Some(slot) = bytes.get_mut(at..at + 4) {
             slot.copy_from_slice(&crc.to_le_bytes());
         }
     };
     let crc = |seed: u32, bytes: &[u8]| !crc32c::crc32c_append(!seed, bytes);
-    let mut rest = if banner { stream.get_mut(26..).unwrap_or_default() } else { stream };
     while rest.len() >= PREAMBLE_LEN {
         let lens = [2, 8, 14, 20].map(|at| (&rest[at..at + 4]).get_u32_le() as usize);
         let count = rest[1];

@@ -11,7 +11,7 @@ mod msg;
 mod osdmap;
 
 pub use client::client;
-pub use frame::frame_decode;
+pub use frame::{ends_without_cipher, frame_decode};
 pub use msg::msg_decode;
 pub use osdmap::osdmap;
 

@@ -2,6 +2,10 @@
 //!
 //! Facts: `include/crc32c.h`. The seed is the register before the first byte and the result is the
 //! register after the last, so a checksum can be continued over the next piece of a buffer.
+//!
+//! In ns for 256 B, 4 KiB and 64 KiB (see [`crypto`](crate::crypto) for the machine): the crate `crc32c` 24,
+//! 216, 2870; `crc-fast` 19, 277, 3591; tables, which is what is left without std, 619, 10264, 166040.
+//! The first is the best for all but the smallest, where 5 ns are not worth a larger dependency.
 
 /// Continues the register `seed` over `data`.
 #[cfg(feature = "std")]

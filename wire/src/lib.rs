@@ -15,6 +15,7 @@ extern crate alloc;
 pub mod cephx;
 mod crc;
 pub mod crush;
+pub mod crypto;
 pub mod errno;
 mod error;
 pub mod features;

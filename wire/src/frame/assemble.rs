@@ -1,5 +1,7 @@
 //! Received bytes to frames, whatever pieces they come in.
 
+use super::secure::{HEAD_LEN, Opener};
+use super::unseal::{Unsealer, rest_len};
 use super::{
     Banner, Control, FrameError, LATE_ABORTED, LATE_COMPLETE, MessageHeader, PREAMBLE_LEN, Preamble,
     SEGMENT_SEED, Tag,
@@ -40,7 +42,7 @@ impl Default for FrameLimits {
     }
 }
 
-/// A frame whose checksums are right.
+/// A frame whose checksums, or tags, are right.
 ///
 /// The segments share the receive buffer: a small one that is kept for long keeps a block of some
 /// KiB with it, so copy it instead.
@@ -107,6 +109,8 @@ pub struct Assembler {
     buf: BytesMut,
     phase: Phase,
     transcript: Option<Transcript>,
+    /// In secure mode.
+    secure: Option<Unsealer>,
     /// Whether the buffer's block may be longer than [`KEEP`].
     big: bool,
 }
@@ -115,7 +119,8 @@ pub struct Assembler {
 enum Phase {
     Banner,
     Preamble,
-    /// The preamble is still in the buffer: a frame is taken out in one piece.
+    /// In crc mode the preamble is still in the buffer: a frame is taken out in one piece. In secure
+    /// mode its first block is out.
     Body(Preamble),
     Failed(FrameError),
 }
@@ -130,13 +135,26 @@ impl Assembler {
     /// An assembler for a new connection: a banner is expected first.
     #[must_use]
     pub fn new(limits: FrameLimits) -> Self {
-        Self { limits, buf: BytesMut::new(), phase: Phase::Banner, transcript: None, big: false }
+        Self {
+            limits,
+            buf: BytesMut::new(),
+            phase: Phase::Banner,
+            transcript: None,
+            secure: None,
+            big: false,
+        }
     }
 
     /// Changes the limits from the next preamble on, which is read when the frame before it is out
     /// and [`pull`](Self::pull) is called again.
     pub fn set_limits(&mut self, limits: FrameLimits) {
         self.limits = limits;
+    }
+
+    /// Expects sealed frames from the next one on, which is read when the frame before it is out and
+    /// [`pull`](Self::pull) is called again. They are in no transcript.
+    pub fn set_secure(&mut self, opener: Opener) {
+        self.secure = Some(Unsealer::new(opener));
     }
 
     /// Records the exact bytes of everything that [`pull`](Self::pull) takes out from now on, for
@@ -186,27 +204,44 @@ impl Assembler {
     }
 
     fn pull_preamble(&mut self) -> Result<Option<Received>, FrameError> {
-        let Some(raw) = self.buf.first_chunk() else { return Ok(None) };
-        let preamble = Preamble::decode(raw, &self.limits)?;
-        self.check_transcript(preamble.frame_len())?;
+        let preamble = if let Some(secure) = &mut self.secure {
+            if self.buf.len() < HEAD_LEN {
+                return Ok(None);
+            }
+            secure.head(self.buf.split_to(HEAD_LEN), &self.limits)?
+        } else {
+            let Some(raw) = self.buf.first_chunk() else { return Ok(None) };
+            let preamble = Preamble::decode(raw, &self.limits)?;
+            self.check_transcript(preamble.frame_len())?;
+            preamble
+        };
         self.phase = Phase::Body(preamble);
         self.pull_body(&preamble)
     }
 
     fn pull_body(&mut self, preamble: &Preamble) -> Result<Option<Received>, FrameError> {
-        let len = preamble.frame_len();
+        let len = self.body_len(preamble);
         if self.buf.len() < len {
             return Ok(None);
         }
         let raw = self.take(len);
         self.phase = Phase::Preamble;
-        disassemble(preamble, raw).map(Some)
+        let received = match &mut self.secure {
+            Some(secure) => secure.rest(preamble, raw),
+            None => disassemble(preamble, raw.freeze()),
+        };
+        received.map(Some)
+    }
+
+    /// Bytes of a frame that are in the buffer once it is there.
+    fn body_len(&self, preamble: &Preamble) -> usize {
+        if self.secure.is_some() { rest_len(preamble) } else { preamble.frame_len() }
     }
 
     /// Takes `len` bytes, which are there, out of the buffer.
-    fn take(&mut self, len: usize) -> Bytes {
-        let taken = self.buf.split_to(len).freeze();
-        if let Some(transcript) = &mut self.transcript {
+    fn take(&mut self, len: usize) -> BytesMut {
+        let taken = self.buf.split_to(len);
+        if let Some(transcript) = self.transcript.as_mut().filter(|_| self.secure.is_none()) {
             transcript.bytes.extend_from_slice(&taken);
         }
         if self.big && self.buf.len() <= BLOCK {
@@ -232,7 +267,7 @@ impl Assembler {
             return;
         }
         let frame = match &self.phase {
-            Phase::Body(preamble) => preamble.frame_len(),
+            Phase::Body(preamble) => self.body_len(preamble),
             _ => 0,
         };
         self.big |= frame > KEEP || len > KEEP - have.min(KEEP);

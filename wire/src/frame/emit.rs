@@ -1,12 +1,124 @@
 //! Frames to bytes.
 
+use super::secure::{ALIGN, INLINE, Sealer, padded};
 use super::{
-    Chunks, Control, EPILOGUE_LEN, Frame, LATE_COMPLETE, MessageHeader, PREAMBLE_LEN, Preamble, SEGMENT_SEED,
-    Tag,
+    Chunks, Control, EPILOGUE_LEN, Frame, FrameError, LATE_COMPLETE, MessageHeader, PREAMBLE_LEN, Preamble,
+    SEGMENT_SEED, Tag,
 };
 use crate::Encode;
 use crate::crc::crc32c;
+use crate::crypto::TAG_LEN;
 use bytes::{BufMut, Bytes, BytesMut};
+
+/// Turns frames into bytes in the mode of a connection: crc at first, secure once it is told so.
+#[derive(Debug, Default)]
+pub struct Emitter(Option<Sealer>);
+
+impl Emitter {
+    /// An emitter in crc mode, as every connection starts.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(None)
+    }
+
+    /// Seals every frame from now on.
+    pub fn set_secure(&mut self, sealer: Sealer) {
+        self.0 = Some(sealer);
+    }
+
+    /// Appends a control frame; see [`emit_control`].
+    ///
+    /// # Errors
+    /// [`FrameError::OutOfNonces`], and nothing is appended: the connection must be dropped.
+    pub fn control(&mut self, control: &Control, out: &mut Chunks) -> Result<(), FrameError> {
+        match &mut self.0 {
+            None => emit_control(control, out),
+            Some(sealer) => {
+                seal(sealer, control.tag(), out.tail(), |out| control.encode(out), |_| [0; 3])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends a message frame; see [`emit_message`]. In secure mode large `data` is copied, once.
+    ///
+    /// # Errors
+    /// [`FrameError::OutOfNonces`], and nothing is appended: the connection must be dropped.
+    pub fn message(
+        &mut self,
+        header: &MessageHeader,
+        front: impl FnOnce(&mut BytesMut),
+        data: Bytes,
+        out: &mut Chunks,
+    ) -> Result<(), FrameError> {
+        let Some(sealer) = &mut self.0 else {
+            emit_message(header, front, data, out);
+            return Ok(());
+        };
+        let rest = |out: &mut BytesMut| [put_part(out, front), 0, put_part(out, |out| out.put_slice(&data))];
+        seal(sealer, Tag::Message, out.tail(), |out| header.encode(out), rest)
+    }
+
+    /// Appends a frame as it was received; see [`emit_frame`].
+    ///
+    /// # Errors
+    /// [`FrameError::OutOfNonces`], and nothing is appended: the connection must be dropped.
+    pub fn frame(&mut self, frame: &Frame, out: &mut Chunks) -> Result<(), FrameError> {
+        let Some(sealer) = &mut self.0 else {
+            emit_frame(frame, out);
+            return Ok(());
+        };
+        let [first, parts @ ..] = &frame.segments;
+        let rest = |out: &mut BytesMut| parts.each_ref().map(|part| put_part(out, |out| out.put_slice(part)));
+        seal(sealer, frame.tag, out.tail(), |out| out.put_slice(first), rest)
+    }
+}
+
+/// Appends a sealed frame. `first` appends segment 0; `rest` the others, filled up, and gives their lengths.
+fn seal(
+    sealer: &mut Sealer,
+    tag: Tag,
+    out: &mut BytesMut,
+    first: impl FnOnce(&mut BytesMut),
+    rest: impl FnOnce(&mut BytesMut) -> [u32; 3],
+) -> Result<(), FrameError> {
+    sealer.check_room()?;
+    let start = reserve_preamble(out);
+    first(out);
+    let len = out.len() - start - PREAMBLE_LEN;
+    let (head, overhang) = (start + PREAMBLE_LEN + INLINE, len.saturating_sub(INLINE));
+    out.resize(head + overhang, 0);
+    // The first block's tag comes between what fits into it and the rest of the segment.
+    out.put_bytes(0, TAG_LEN);
+    let second = head + TAG_LEN;
+    if overhang > 0 {
+        out.copy_within(head..head + overhang, second);
+        out.put_bytes(0, padded(overhang) - overhang + TAG_LEN);
+    }
+    let third = out.len();
+    let [front, middle, data] = rest(out);
+    let preamble = Preamble::new(tag, [len as u32, front, middle, data]);
+    put_preamble(out, start, &preamble);
+    sealer.seal(&mut out[start..second])?;
+    if overhang > 0 {
+        sealer.seal(&mut out[second..third])?;
+    }
+    if preamble.segments() > 1 {
+        out.put_u8(LATE_COMPLETE);
+        out.put_bytes(0, ALIGN - 1 + TAG_LEN);
+        sealer.seal(&mut out[third..])?;
+    }
+    Ok(())
+}
+
+/// Appends a segment, filled up, and returns its length.
+fn put_part(out: &mut BytesMut, put: impl FnOnce(&mut BytesMut)) -> u32 {
+    let start = out.len();
+    put(out);
+    let len = out.len() - start;
+    out.put_bytes(0, padded(len) - len);
+    len as u32
+}
 
 /// Appends a control frame.
 pub fn emit_control(control: &Control, out: &mut Chunks) {

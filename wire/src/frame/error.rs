@@ -61,6 +61,10 @@ pub enum FrameError {
         /// The largest accepted, in bytes.
         max: usize,
     },
+    /// A sealed frame was changed on the way, or is not the next one that the peer sealed.
+    Forged,
+    /// A direction has used up its nonces: no more frames can be sealed or opened.
+    OutOfNonces,
     /// A segment does not decode.
     Decode(DecodeError),
 }
@@ -89,6 +93,8 @@ impl fmt::Display for FrameError {
             }
             Self::LateStatus(status) => write!(f, "frame with late status {status:#04x}"),
             Self::Transcript { max } => write!(f, "handshake exceeds {max} bytes"),
+            Self::Forged => f.write_str("frame does not authenticate: it was changed on the way"),
+            Self::OutOfNonces => f.write_str("no nonces are left for sealed frames"),
             Self::Decode(error) => error.fmt(f),
         }
     }

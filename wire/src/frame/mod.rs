@@ -1,14 +1,16 @@
-//! msgr2: the banner, then frames, in revision 1's plain (crc) mode.
+//! msgr2: the banner, then frames of revision 1 in crc or secure mode.
 //!
 //! A frame is a 32-byte preamble with the lengths of one to four segments, the segments, and
-//! checksums over them:
+//! checksums over them; in secure mode (see [`secure`]) all of it is sealed instead:
 //!
 //! ```text
 //! preamble | segment 0 | crc            a control frame, or a message of nothing but its header
 //! preamble | segment 0 | crc | segments 1..3 | late status, crc x 3
 //! ```
 //!
-//! [`Assembler`] turns received bytes into frames, [`Chunks`] holds frames that wait to be sent.
+//! [`Assembler`] turns received bytes into frames, [`Emitter`] frames into bytes, and [`Chunks`] holds
+//! what waits to be sent. Both ends start in crc mode and change over with the first frame after
+//! AUTH_DONE, as that says.
 //!
 //! Facts: `msg/async/frames_v2.h`, `msg/async/frames_v2.cc`, `msg/async/ProtocolV2.cc` of Ceph.
 
@@ -20,9 +22,11 @@ mod emit;
 mod error;
 mod header;
 mod preamble;
+mod secure;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod unseal;
 
 pub use assemble::{Assembler, Frame, FrameLimits, Received};
 pub use banner::Banner;
@@ -31,10 +35,11 @@ pub use control::{
     AuthBadMethod, AuthDone, AuthMethod, AuthRequest, ClientIdent, ConMode, Control, Hello, IDENT_LOSSY,
     ServerIdent, SessionReconnect,
 };
-pub use emit::{emit_control, emit_frame, emit_message};
+pub use emit::{Emitter, emit_control, emit_frame, emit_message};
 pub use error::FrameError;
 pub use header::MessageHeader;
 pub use preamble::{PREAMBLE_LEN, Preamble};
+pub use secure::{Opener, Role, Sealer, secure};
 pub use tag::Tag;
 
 /// The register before the first byte of a segment; the preamble's is 0.

@@ -119,7 +119,7 @@ impl Preamble {
         Ok(())
     }
 
-    /// Bytes of the whole frame on the wire, preamble included.
+    /// Bytes of the whole frame on the wire in crc mode, preamble included.
     pub(super) fn frame_len(&self) -> usize {
         let segments = self.lens.iter().fold(0usize, |sum, &len| sum.saturating_add(len as usize));
         let first_crc = if self.lens[0] > 0 { 4 } else { 0 };

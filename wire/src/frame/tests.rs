@@ -9,6 +9,8 @@ use bytes::{Buf, BufMut, Bytes};
 use core::net::SocketAddr;
 use proptest::prelude::*;
 
+mod secure;
+
 /// Bytes of a hexadecimal dump; blanks and `|` group it.
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
