@@ -3,6 +3,7 @@
 use crate::shared::Shared;
 use async_channel::Receiver;
 use futures_core::Stream;
+use linger_core::auth::{AuthMethod, ConMode};
 use linger_core::{ConnFault, MapError};
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,10 +11,27 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// Something that went wrong and that the client deals with by itself: for a log.
+/// What happened between the client and the daemons, and what went wrong that it deals with by
+/// itself: for a log.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ClusterEvent {
+    /// A session with a monitor is there, for the first time or again.
+    MonUp {
+        /// Its address.
+        addr: SocketAddr,
+        /// How the client logged in.
+        auth: AuthMethod,
+        /// How the connection is protected.
+        mode: ConMode,
+    },
+    /// A session with an OSD is there, for the first time or again.
+    OsdUp {
+        /// The OSD.
+        osd: i32,
+        /// How the connection is protected.
+        mode: ConMode,
+    },
     /// A monitor could not be used. The client goes on trying.
     MonFault {
         /// Its address.
@@ -60,6 +78,12 @@ pub enum ClusterEvent {
 }
 
 impl ClusterEvent {
+    /// Whether something went wrong.
+    #[must_use]
+    pub const fn is_fault(&self) -> bool {
+        !matches!(self, Self::MonUp { .. } | Self::OsdUp { .. })
+    }
+
     /// The errno that a daemon or the system gave; positive.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
@@ -74,6 +98,10 @@ impl ClusterEvent {
 impl fmt::Display for ClusterEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::MonUp { addr, auth, mode } => {
+                write!(f, "monitor {addr}: in session, logged in by {}, mode {}", auth.name(), mode.name())
+            }
+            Self::OsdUp { osd, mode } => write!(f, "osd.{osd}: in session, mode {}", mode.name()),
             Self::MonFault { addr, fault, os_error, .. } => {
                 match addr {
                     Some(addr) => write!(f, "monitor {addr}: {fault}")?,

@@ -63,10 +63,11 @@ pub use pool::{Content, ListedWatcher, Pool, Stat};
 pub use ready::ReadyList;
 pub use watch::{Notification, Watch, WatchEvent};
 
+pub use linger_core::auth::{AuthError, AuthMethod, ConMode};
 pub use linger_core::{
-    CommandError, Config, LeftBehind, Limits, Live, LossCause, Losses, NotifyOutcome, NotifyReport,
-    ObjectRef, OnDrop, OpError, PoolRef, Reconnects, Reregister, RoundTrips, Timing, Totals, WatchError,
-    WatchId, WatchOptions, WatchStatus, WhenFull,
+    CommandError, Config, ConfigError, ConnFault, LeftBehind, Limits, Live, LossCause, Losses, NotifyOutcome,
+    NotifyReport, ObjectRef, OnDrop, OpError, PoolRef, Reconnects, Reregister, RoundTrips, Timing, Totals,
+    WatchError, WatchId, WatchOptions, WatchStatus, WhenFull,
 };
 pub use linger_wire::{EntityName, Fsid, Name, msg::Watcher, osdmap::OsdMap};
 

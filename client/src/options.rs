@@ -60,16 +60,14 @@ impl TryFrom<&Settings> for Config {
 
     /// What the settings ask for, as far as linger has it.
     ///
-    /// Connections are in crc mode where the settings allow it.
-    ///
     /// # Errors
-    /// [`ConfigError::NoCrcMode`] if they do not.
+    /// None today: the core checks its configuration when it starts.
     fn try_from(settings: &Settings) -> Result<Self, ConfigError> {
         let credentials = Credentials { name: settings.name.clone(), key: settings.key.clone() };
         let mut config = Self::new(credentials, settings.mon_host.clone());
         config.auth = settings.auth_client_required.iter().filter_map(method).collect();
-        config.mon_modes = modes(&settings.ms_mon_client_mode)?;
-        config.modes = modes(&settings.ms_client_mode)?;
+        config.mon_modes = modes(&settings.ms_mon_client_mode);
+        config.modes = modes(&settings.ms_client_mode);
         config.fsid = settings.fsid;
         config.srv_name = srv_name(&settings.mon_dns_srv_name);
         Ok(config)
@@ -83,11 +81,12 @@ fn method(method: &config::AuthMethod) -> Option<auth::AuthMethod> {
     }
 }
 
-fn modes(modes: &[config::ConMode]) -> Result<Vec<auth::ConMode>, ConfigError> {
-    match modes.contains(&config::ConMode::Crc) {
-        true => Ok(vec![auth::ConMode::Crc]),
-        false => Err(ConfigError::NoCrcMode),
-    }
+fn modes(modes: &[config::ConMode]) -> Vec<auth::ConMode> {
+    let mode = |mode: &config::ConMode| match mode {
+        config::ConMode::Crc => auth::ConMode::Crc,
+        config::ConMode::Secure => auth::ConMode::Secure,
+    };
+    modes.iter().map(mode).collect()
 }
 
 /// `ceph-mon` is the record `_ceph-mon._tcp`, `ceph-mon_example.com` is `_ceph-mon._tcp.example.com`
@@ -115,7 +114,8 @@ mod tests {
         assert_eq!(options.connect_within, Some(Duration::from_secs(7)));
         assert_eq!(options.config.credentials.name.to_string(), "client.x");
         assert!(options.config.credentials.key.is_some());
-        assert_eq!(options.config.modes, [auth::ConMode::Crc]);
+        assert_eq!(options.config.modes, [auth::ConMode::Crc, auth::ConMode::Secure]);
+        assert_eq!(options.config.mon_modes, [auth::ConMode::Secure, auth::ConMode::Crc]);
         assert_eq!(options.config.srv_name, "_ceph-mon._tcp");
         let options = ConnectOptions::try_from(settings("rados_osd_op_timeout", "2")).unwrap();
         assert_eq!(options.call_within, Some(Duration::from_secs(2)));
@@ -129,10 +129,18 @@ mod tests {
     }
 
     #[test]
-    fn secure_alone_is_refused() {
-        for option in ["ms_client_mode", "ms_mon_client_mode"] {
-            let error = ConnectOptions::try_from(settings(option, "secure")).unwrap_err();
-            assert!(matches!(error, Error::Config(ConfigError::NoCrcMode)), "{error}");
+    fn lists_of_modes_keep_their_order() {
+        use auth::ConMode::{Crc, Secure};
+        for (list, expected) in [
+            ("secure", vec![Secure]),
+            ("secure crc", vec![Secure, Crc]),
+            ("crc,secure", vec![Crc, Secure]),
+            ("crc", vec![Crc]),
+        ] {
+            let config = ConnectOptions::try_from(settings("ms_client_mode", list)).unwrap().config;
+            assert_eq!((config.modes, config.mon_modes), (expected.clone(), vec![Secure, Crc]), "{list}");
+            let config = ConnectOptions::try_from(settings("ms_mon_client_mode", list)).unwrap().config;
+            assert_eq!((config.modes, config.mon_modes), (vec![Crc, Secure], expected), "{list}");
         }
     }
 }

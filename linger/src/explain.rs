@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use linger_client::config::Settings;
 use linger_client::{ClusterEvent, ConnectError, Error};
+use linger_core::auth::AuthError;
 use linger_core::{CommandError, ConfigError, ConnFault, LossCause, MapError, OpError, WatchError};
 use linger_wire::{DecodeErrorKind, errno};
 
@@ -17,9 +18,22 @@ pub fn connecting(error: &Error, settings: &Settings) -> Failure {
         Some(ConnFault::Auth(why)) => Failure::new(
             format_args!("cannot log in as {}", settings.name),
             why,
-            format_args!("compare {} with 'ceph auth get {}'", key_source(settings), settings.name),
+            hint_of_login(why, settings),
         ),
         _ => Failure::new("cannot reach the cluster", reached(failed), hint_of_connecting(failed, settings)),
+    }
+}
+
+fn hint_of_login(why: &AuthError, settings: &Settings) -> String {
+    match why {
+        AuthError::ModesRefused { .. } | AuthError::NoMode => {
+            "allow one of those modes in ms_mon_client_mode and ms_client_mode".to_owned()
+        }
+        AuthError::MethodsRefused { .. } => "set auth_client_required to what the cluster allows".to_owned(),
+        AuthError::KeyType { .. } => {
+            format!("make a key that linger knows: 'ceph auth get-or-create' {}", settings.name)
+        }
+        _ => format!("compare {} with 'ceph auth get {}'", key_source(settings), settings.name),
     }
 }
 
@@ -140,7 +154,9 @@ fn hint_of_config(error: &ConfigError) -> &'static str {
     match error {
         ConfigError::NoAuthMethod => "set auth_client_required to cephx",
         ConfigError::NoKey => "name a keyring with -k/--keyring",
-        ConfigError::NoCrcMode => "allow crc in ms_client_mode and ms_mon_client_mode",
+        ConfigError::NoMode => {
+            "secure mode needs a key; or allow crc in ms_client_mode and ms_mon_client_mode"
+        }
         ConfigError::NoV2Monitor => "name msgr2 addresses with -m/--mon-host: v2:HOST:3300",
         _ => "correct the configuration",
     }

@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 use linger_wire::Fsid;
+use linger_wire::crypto::{CryptoProvider, default_provider};
 
 /// How to reach a cluster, as whom, and within which bounds.
 #[derive(Debug, Clone)]
@@ -15,10 +16,14 @@ pub struct Config {
     pub credentials: Credentials,
     /// Accepted ways to log in, the preferred one first.
     pub auth: Vec<AuthMethod>,
-    /// Accepted ways to protect connections to monitors, the preferred one first.
+    /// Accepted ways to protect connections to monitors, the preferred one first (`ms_mon_client_mode`;
+    /// default secure, crc). The monitor takes the first that it allows, too.
     pub mon_modes: Vec<ConMode>,
-    /// Accepted ways to protect connections to OSDs, the preferred one first.
+    /// Accepted ways to protect connections to OSDs, the preferred one first (`ms_client_mode`;
+    /// default crc, secure). Without [`ConMode::Crc`] nothing is ever sent in the clear.
     pub modes: Vec<ConMode>,
+    /// The cipher of secure connections; the default is the fastest that was built in.
+    pub crypto: &'static dyn CryptoProvider,
     /// The monitors to start from. None: the DNS SRV records of [`Config::srv_name`].
     pub mons: Option<MonHost>,
     /// The service asked of DNS when no monitor is given (default `_ceph-mon._tcp`).
@@ -41,8 +46,9 @@ impl Config {
         Self {
             credentials,
             auth: [AuthMethod::Cephx, AuthMethod::None].into(),
-            mon_modes: [ConMode::Crc].into(),
-            modes: [ConMode::Crc].into(),
+            mon_modes: [ConMode::Secure, ConMode::Crc].into(),
+            modes: [ConMode::Crc, ConMode::Secure].into(),
+            crypto: default_provider(),
             mons,
             srv_name: "_ceph-mon._tcp".into(),
             fsid: None,
@@ -60,8 +66,10 @@ impl Config {
         if self.credentials.key.is_none() && !self.auth.contains(&AuthMethod::None) {
             return Err(ConfigError::NoKey);
         }
-        if !self.mon_modes.contains(&ConMode::Crc) || !self.modes.contains(&ConMode::Crc) {
-            return Err(ConfigError::NoCrcMode);
+        let keys = self.credentials.key.is_some() && self.auth.contains(&AuthMethod::Cephx);
+        let usable = |modes: &[ConMode]| modes.iter().any(|mode| keys || *mode == ConMode::Crc);
+        if !usable(&self.mon_modes) || !usable(&self.modes) {
+            return Err(ConfigError::NoMode);
         }
         if self.mons.as_ref().is_some_and(|mons| mons.v2_candidates().next().is_none()) {
             return Err(ConfigError::NoV2Monitor);

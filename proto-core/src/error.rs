@@ -56,8 +56,8 @@ pub enum ConfigError {
     NoAuthMethod,
     /// cephx is the only way accepted, and there is no key.
     NoKey,
-    /// Neither kind of connection may be in crc mode, the only one spoken here.
-    NoCrcMode,
+    /// A kind of connection has no mode left: none is allowed, or secure only and there is no key for it.
+    NoMode,
     /// No monitor speaks msgr2: all addresses given are v1.
     NoV2Monitor,
     /// A span or bound that must not be zero is zero.
@@ -69,9 +69,9 @@ impl fmt::Display for ConfigError {
         match self {
             Self::NoAuthMethod => f.write_str("no authentication method is allowed"),
             Self::NoKey => f.write_str("cephx needs a key and there is none"),
-            Self::NoCrcMode => {
-                f.write_str("only the secure connection mode is allowed, and linger has crc only")
-            }
+            Self::NoMode => f.write_str(
+                "no connection mode is left: none is allowed, or only secure, which needs cephx and a key",
+            ),
             Self::NoV2Monitor => f.write_str("all monitor addresses are of the v1 protocol"),
             Self::Zero(what) => write!(f, "{what} must not be zero"),
         }

@@ -1,6 +1,7 @@
 //! What comes out of a client.
 
 use crate::Timestamp;
+use crate::auth::{AuthMethod, ConMode};
 use crate::error::{ConnFault, LossCause, OpError, WatchError};
 use crate::ids::{CallId, ConnId, NotifyId, ResolveId, WatchId};
 use crate::object::ObjectRef;
@@ -83,6 +84,22 @@ pub enum Event {
         fsid: Fsid,
         /// The client's number there: it is `client.N` to others.
         global_id: u64,
+    },
+    /// A session with a monitor is there, for the first time or again.
+    MonUp {
+        /// Its address.
+        addr: SocketAddr,
+        /// How the client logged in.
+        auth: AuthMethod,
+        /// How the connection is protected.
+        mode: ConMode,
+    },
+    /// A session with an OSD is there, for the first time or again.
+    OsdUp {
+        /// The OSD.
+        osd: i32,
+        /// How the connection is protected.
+        mode: ConMode,
     },
     /// A monitor could not be used. The client goes on trying.
     MonFault {

@@ -81,7 +81,11 @@ impl World {
         config.limits.watches = usize::MAX;
         let mut world = Self::new(config, crate::maps::map(shape));
         world.settle();
-        assert!(matches!(world.events[..], [Event::Connected { .. }]), "{:?}", world.events);
+        assert!(
+            matches!(world.events[..], [Event::MonUp { .. }, Event::Connected { .. }]),
+            "{:?}",
+            world.events
+        );
         world.events.clear();
         world
     }

@@ -88,7 +88,7 @@ impl Engine {
 
     /// Tells what a log may want to know.
     pub(super) fn tell(&mut self, event: ClusterEvent) {
-        if let Some(connect) = &mut self.connect {
+        if let Some(connect) = self.connect.as_mut().filter(|_| event.is_fault()) {
             connect.last = Some(event.clone());
         }
         self.shared.tell(event);

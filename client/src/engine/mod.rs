@@ -321,6 +321,8 @@ impl Engine {
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Connected { fsid, .. } => self.on_connected(fsid),
+            Event::MonUp { addr, auth, mode } => self.tell(ClusterEvent::MonUp { addr, auth, mode }),
+            Event::OsdUp { osd, mode } => self.tell(ClusterEvent::OsdUp { osd, mode }),
             Event::MonFault { addr, fault, permanent } => self.on_mon_fault(addr, fault, permanent),
             Event::OsdFault { osd, fault } => self.tell(ClusterEvent::OsdFault { osd, fault }),
             Event::IdentityChanged { global_id } => self.tell(ClusterEvent::IdentityChanged { global_id }),

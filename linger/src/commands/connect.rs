@@ -92,9 +92,13 @@ async fn log(mut events: Events) {
 async fn reassure<T>(mut events: Events, runtime: Runtime) -> T {
     if io::stderr().is_terminal() {
         runtime.sleep(IMPATIENT).await;
-        if let Some(event) = events.next().await {
+        while let Some(event) = events.next().await {
+            if !event.is_fault() {
+                continue;
+            }
             tell(&one_line(&event.to_string()));
             tell("still trying to reach the cluster; -v tells more");
+            break;
         }
     }
     pending().await

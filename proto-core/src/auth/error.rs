@@ -129,6 +129,14 @@ impl AuthError {
         }
     }
 
+    /// Whether a service may do better with a new ticket.
+    pub(crate) const fn may_be_the_ticket(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. } | Self::Failed { .. } | Self::Undecryptable { .. } | Self::WrongProof
+        )
+    }
+
     /// The positive errno, where the peer gave one.
     #[must_use]
     pub const fn errno(&self) -> Option<i32> {

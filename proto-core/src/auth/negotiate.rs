@@ -128,7 +128,10 @@ impl Modes {
         if common || allowed_modes.is_empty() {
             return None;
         }
-        Some(AuthError::ModesRefused { offered: self.0.clone(), allowed: allowed_modes.to_vec() })
+        Some(AuthError::ModesRefused {
+            offered: self.usable(method).collect(),
+            allowed: allowed_modes.to_vec(),
+        })
     }
 
     /// Checks the peer's choice and the secret that belongs to it.

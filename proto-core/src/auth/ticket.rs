@@ -2,7 +2,7 @@
 
 use super::negotiate::Modes;
 use super::service::Holder;
-use super::{AuthError, ConMode, Credentials, Resume, ServiceHandshake};
+use super::{AuthError, AuthMethod, ConMode, Credentials, Resume, ServiceHandshake};
 use crate::Timestamp;
 use alloc::collections::BTreeMap;
 use bytes::{Bytes, BytesMut};
@@ -82,6 +82,12 @@ impl TicketStore {
     #[must_use]
     pub const fn global_id(&self) -> u64 {
         self.global_id
+    }
+
+    /// How the last login was done; cephx before the first.
+    #[must_use]
+    pub const fn method(&self) -> AuthMethod {
+        if self.global_id != 0 && self.proven.is_none() { AuthMethod::None } else { AuthMethod::Cephx }
     }
 
     /// Takes what a login brought. Tickets of an earlier login stay where this one brought none, unless

@@ -2,6 +2,7 @@
 
 use super::{Client, CloseReason};
 use crate::Timestamp;
+use crate::auth::AuthError;
 use crate::conn::ConnEvent;
 use crate::error::{ConnFault, OpError};
 use crate::ids::{ConnId, ConnKey, ResolveId};
@@ -195,10 +196,19 @@ impl Client {
             return self.on_news();
         }
         let Some((osd, was_up)) = self.sessions.on_fault(conn, &mut self.cx) else { return };
-        if matches!(fault, ConnFault::Auth(_)) {
+        if matches!(&fault, ConnFault::Auth(error) if error.may_be_the_ticket()) {
             self.mon.invalidate_tickets(&mut self.cx);
         }
+        let refused = match &fault {
+            ConnFault::Auth(AuthError::Refused { errno, .. }) => Some(*errno),
+            _ => None,
+        };
         self.cx.event(Event::OsdFault { osd, fault });
+        if let Some(errno) = refused
+            && self.sessions.refused()
+        {
+            self.on_denied(errno);
+        }
         if was_up {
             self.resend(osd);
         }
@@ -271,6 +281,14 @@ impl Client {
         }
         self.with_cluster(|watches, _, _, cl, cx| watches.blocklisted(cl, cx));
         let error = OpError::Errno(errno::EBLOCKLISTED);
+        self.notifies.fail_all(error, &mut self.sessions, &mut self.cx);
+        self.calls.fail_all(error, &mut self.sessions, &mut self.cx);
+    }
+
+    /// The caps have nothing for OSDs: since Tentacle they refuse the login of such a client, not its requests.
+    fn on_denied(&mut self, errno: i32) {
+        self.with_cluster(|watches, _, _, cl, cx| watches.denied(errno, cl, cx));
+        let error = OpError::Errno(errno);
         self.notifies.fail_all(error, &mut self.sessions, &mut self.cx);
         self.calls.fail_all(error, &mut self.sessions, &mut self.cx);
     }

@@ -84,7 +84,8 @@ impl Client {
     ) -> Result<Self, ConfigError> {
         config.check()?;
         let mut rng = Rng::from_seed(seed);
-        let pool = Pool::new(rng.next_u32(), config.timing.clone(), config.limits.clone());
+        let (timing, limits) = (config.timing.clone(), config.limits.clone());
+        let pool = Pool::new(rng.next_u32(), timing, limits, config.crypto);
         let mut client = Self {
             mon: MonClient::new(&config),
             cx: Context { now, unix_now, config, rng, pool, timers: Timers::default(), out: VecDeque::new() },

@@ -4,17 +4,17 @@
 
 use super::stage::Stage;
 use super::{ConnEvent, Connection, Dial, Peer};
-use crate::auth::{self, MonHandshake, ServiceHandshake};
+use crate::auth::{self, AuthError, MonHandshake, ServiceHandshake};
 use crate::error::ConnFault;
 use crate::{FEATURES, REQUIRED, Rng, Timestamp};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::{Buf, BytesMut};
 use core::net::SocketAddr;
-use linger_wire::cephx::{CryptoKey, signature, verify_signature};
+use linger_wire::cephx::{CryptoKey, Secret, signature, verify_signature};
 use linger_wire::frame::{
     AuthBadMethod, AuthDone, AuthMethod, AuthRequest, Banner, Chunks, ClientIdent, ConMode, Control, Hello,
-    IDENT_LOSSY, ServerIdent, emit_control,
+    IDENT_LOSSY, Role, ServerIdent, emit_control, secure,
 };
 use linger_wire::{AddrType, AddrVec, Encode, EntityAddr, EntityType};
 
@@ -125,23 +125,30 @@ impl Handshake {
         now: Timestamp,
         done: &AuthDone,
     ) -> Result<Option<ConnEvent>, ConnFault> {
-        let event = match &mut self.login {
+        let (event, secret) = match &mut self.login {
             Login::Mon(login) => {
-                let login = login
+                let mut login = login
                     .done(now, done.global_id, done.con_mode.0, &done.payload)
                     .map_err(ConnFault::Auth)?;
                 self.session_key.clone_from(&login.session_key);
                 self.global_id = Some(login.global_id);
-                Some(ConnEvent::LoggedIn(Box::new(login)))
+                conn.mode = login.con_mode;
+                let secret = login.connection_secret.take();
+                (Some(ConnEvent::LoggedIn(Box::new(login))), secret)
             }
             Login::Service(login) => {
-                self.session_key =
-                    login.done(done.con_mode.0, &done.payload).map_err(ConnFault::Auth)?.session_key;
-                None
+                let login = login.done(done.con_mode.0, &done.payload).map_err(ConnFault::Auth)?;
+                self.session_key = login.session_key;
+                conn.mode = login.con_mode;
+                (None, login.connection_secret)
             }
         };
         let heard = conn.inbox.take_transcript();
-        emit_control(&Control::AuthSignature(signature(self.session_key.as_ref(), &heard)), &mut conn.outbox);
+        // The signatures are the first frames in the new mode.
+        if let Some(secret) = secret {
+            conn.protect(&secret)?;
+        }
+        conn.emit(&Control::AuthSignature(signature(self.session_key.as_ref(), &heard)))?;
         conn.stage = Stage::Signature;
         Ok(event)
     }
@@ -151,11 +158,10 @@ impl Handshake {
             return Err(ConnFault::BadSignature);
         }
         conn.stage = Stage::Ident;
-        self.send_ident(conn);
-        Ok(())
+        self.send_ident(conn)
     }
 
-    fn send_ident(&self, conn: &mut Connection) {
+    fn send_ident(&self, conn: &mut Connection) -> Result<(), ConnFault> {
         let gid = match (conn.peer, self.global_id) {
             (Peer::Osd(_), Some(id)) => id.cast_signed(),
             _ => -1,
@@ -170,7 +176,7 @@ impl Handshake {
             flags: IDENT_LOSSY,
             cookie: 0,
         };
-        emit_control(&Control::ClientIdent(ident), &mut conn.outbox);
+        conn.emit(&Control::ClientIdent(ident))
     }
 }
 
@@ -194,6 +200,15 @@ impl Connection {
             self.handshake = Some(handshake);
         }
         Some(result)
+    }
+
+    /// Seals and opens all frames from now on.
+    fn protect(&mut self, secret: &Secret) -> Result<(), ConnFault> {
+        let ciphers = secure(secret.as_bytes(), Role::Client, self.crypto);
+        let (sealer, opener) = ciphers.ok_or(ConnFault::Auth(AuthError::NoConnectionSecret))?;
+        self.emitter.set_secure(sealer);
+        self.inbox.set_secure(opener);
+        Ok(())
     }
 
     pub(super) fn on_banner(&mut self, banner: &Banner) -> Result<Option<ConnEvent>, ConnFault> {
@@ -221,14 +236,12 @@ impl Connection {
             Control::AuthSignature(signature) => handshake.on_signature(conn, &signature).map(|()| None),
             Control::CompressionRequest { .. } => {
                 handshake.count_extra()?;
-                emit_control(&Control::CompressionDone { on: false, method: 0 }, &mut conn.outbox);
-                Ok(None)
+                conn.emit(&Control::CompressionDone { on: false, method: 0 }).map(|()| None)
             }
             Control::SessionRetryGlobal { global_seq } => {
                 handshake.count_extra()?;
                 conn.global_seq = conn.global_seq.max(global_seq.saturating_add(1));
-                handshake.send_ident(conn);
-                Ok(None)
+                handshake.send_ident(conn).map(|()| None)
             }
             Control::IdentMissingFeatures(mask) => Err(ConnFault::ClientLacks(mask)),
             Control::ServerIdent(ident) => conn.on_server_ident(&ident).map(Some),

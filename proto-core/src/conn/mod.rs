@@ -14,7 +14,7 @@ pub(crate) use handshake::Login;
 pub use pool::Outbox;
 pub(crate) use pool::Pool;
 
-use crate::auth::MonLogin;
+use crate::auth::{ConMode, MonLogin};
 use crate::config::{Limits, Timing};
 use crate::error::ConnFault;
 use crate::timers::Slot;
@@ -22,8 +22,9 @@ use crate::{FEATURES, Timestamp};
 use alloc::boxed::Box;
 use bytes::{Bytes, BytesMut};
 use handshake::Handshake;
+use linger_wire::crypto::CryptoProvider;
 use linger_wire::frame::{
-    Assembler, Chunks, Control, FrameLimits, MessageHeader, Received, Tag, emit_control, emit_message,
+    Assembler, Chunks, Control, Emitter, FrameError, FrameLimits, MessageHeader, Received, Tag,
 };
 use linger_wire::msg::{Kind, Message, Msg};
 use linger_wire::{EntityAddr, EntityType, Features, UTime};
@@ -71,7 +72,12 @@ pub(crate) struct Connection {
     stage: Stage,
     handshake: Option<Box<Handshake>>,
     inbox: Assembler,
+    emitter: Emitter,
     outbox: Chunks,
+    mode: ConMode,
+    crypto: &'static dyn CryptoProvider,
+    /// What ends the connection as soon as something asks.
+    broken: Option<FrameError>,
     out_seq: u64,
     in_seq: u64,
     features: Features,
@@ -103,6 +109,7 @@ impl Connection {
         global_seq: u64,
         timing: &Timing,
         limits: &Limits,
+        crypto: &'static dyn CryptoProvider,
     ) -> Self {
         let to_u32 = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
         Self {
@@ -113,7 +120,11 @@ impl Connection {
                 control: to_u32(limits.handshake_bytes),
                 ..FrameLimits::HANDSHAKE
             }),
+            emitter: Emitter::new(),
             outbox: Chunks::new(),
+            mode: ConMode::Crc,
+            crypto,
+            broken: None,
             out_seq: 0,
             in_seq: 0,
             features: Features::NONE,
@@ -148,6 +159,11 @@ impl Connection {
         self.features
     }
 
+    /// How frames are protected; known once the login is over.
+    pub(crate) fn mode(&self) -> ConMode {
+        self.mode
+    }
+
     /// This client's address as the peer knows it.
     pub(crate) fn own_addr(&self) -> Option<EntityAddr> {
         self.own_addr
@@ -175,6 +191,7 @@ impl Connection {
 
     /// The next thing that the received bytes hold.
     fn pull(&mut self, now: Timestamp, rng: &mut crate::Rng) -> Result<Option<ConnEvent>, ConnFault> {
+        self.check()?;
         while let Some(received) = self.inbox.pull().map_err(ConnFault::Frame)? {
             let event = match received {
                 Received::Banner(banner) => self.on_banner(&banner)?,
@@ -238,8 +255,23 @@ impl Connection {
         if self.has_room()
             && let Some(stamp) = self.owed_ack.take()
         {
-            emit_control(&Control::Keepalive2Ack(stamp), &mut self.outbox);
+            let done = self.emitter.control(&Control::Keepalive2Ack(stamp), &mut self.outbox);
+            self.note(done);
         }
+    }
+
+    /// Appends a control frame to the outbox.
+    fn emit(&mut self, control: &Control) -> Result<(), ConnFault> {
+        self.emitter.control(control, &mut self.outbox).map_err(ConnFault::Frame)
+    }
+
+    /// Remembers a failure for the next one who can end the connection.
+    fn note(&mut self, done: Result<(), FrameError>) {
+        self.broken = self.broken.or(done.err());
+    }
+
+    fn check(&self) -> Result<(), ConnFault> {
+        self.broken.map_or(Ok(()), |error| Err(ConnFault::Frame(error)))
     }
 
     /// Appends a message to the outbox.
@@ -253,7 +285,8 @@ impl Connection {
             ack_seq: self.in_seq,
             ..MessageHeader::new(kind.code, kind.version, kind.compat)
         };
-        emit_message(&header, front, data, &mut self.outbox);
+        let done = self.emitter.message(&header, front, data, &mut self.outbox);
+        self.note(done);
     }
 
     fn send_message<M: Message>(&mut self, tid: u64, priority: u16, message: &M) {
@@ -271,6 +304,7 @@ impl Connection {
 
     /// Sends a keepalive after a silence, and gives up on a peer that does not answer.
     fn on_timer(&mut self, now: Timestamp) -> Result<(), ConnFault> {
+        self.check()?;
         if now < self.deadline() {
             return Ok(());
         }
@@ -281,8 +315,7 @@ impl Connection {
                 let micros = now.as_micros();
                 let sec = u32::try_from(micros / 1_000_000).unwrap_or(u32::MAX);
                 let stamp = UTime { sec, nsec: (micros % 1_000_000) as u32 * 1000 };
-                emit_control(&Control::Keepalive2(stamp), &mut self.outbox);
-                Ok(())
+                self.emit(&Control::Keepalive2(stamp))
             }
             _ => Err(ConnFault::HandshakeTimeout),
         }

@@ -11,6 +11,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 use bytes::{Buf, Bytes, BytesMut};
 use core::net::SocketAddr;
 use linger_wire::EntityAddr;
+use linger_wire::crypto::CryptoProvider;
 use linger_wire::frame::Chunks;
 use linger_wire::msg::{Kind, Message};
 use slotmap::SlotMap;
@@ -28,12 +29,18 @@ pub(crate) struct Pool {
     global_seq: u64,
     timing: Timing,
     limits: Limits,
+    crypto: &'static dyn CryptoProvider,
     /// The outbox of connections that are gone.
     nothing: Chunks,
 }
 
 impl Pool {
-    pub(crate) fn new(nonce: u32, timing: Timing, limits: Limits) -> Self {
+    pub(crate) fn new(
+        nonce: u32,
+        timing: Timing,
+        limits: Limits,
+        crypto: &'static dyn CryptoProvider,
+    ) -> Self {
         Self {
             conns: SlotMap::with_key(),
             dirty: BTreeSet::new(),
@@ -42,6 +49,7 @@ impl Pool {
             global_seq: 0,
             timing,
             limits,
+            crypto,
             nothing: Chunks::new(),
         }
     }
@@ -61,7 +69,8 @@ impl Pool {
         out: &mut VecDeque<Output>,
     ) -> ConnKey {
         self.global_seq = self.global_seq.saturating_add(1);
-        let conn = Connection::new(now, dial, self.nonce, self.global_seq, &self.timing, &self.limits);
+        let (timing, limits) = (&self.timing, &self.limits);
+        let conn = Connection::new(now, dial, self.nonce, self.global_seq, timing, limits, self.crypto);
         let key = self.conns.insert(conn);
         self.arm(key, timers);
         out.push_back(Output::Connect { conn: key.into(), addr });

@@ -19,7 +19,7 @@ mod questions;
 use crate::Timestamp;
 use crate::auth::{AuthError, MonHandshake, MonLogin, TicketStore};
 use crate::config::Config;
-use crate::conn::{Dial, Login, Peer};
+use crate::conn::{Connection, Dial, Login, Peer};
 use crate::context::Context;
 use crate::error::ConnFault;
 use crate::ids::{ConnKey, ResolveKey};
@@ -197,6 +197,9 @@ impl MonClient {
     pub(crate) fn on_ready(&mut self, cx: &mut Context) {
         let State::Joining(conn, addr) = self.state else { return };
         self.state = State::Active(conn, addr);
+        if let Some(mode) = cx.pool.get(conn).map(Connection::mode) {
+            cx.event(Event::MonUp { addr, auth: self.tickets.method(), mode });
+        }
         self.hunt_ends = None;
         self.multiple = 100;
         self.up_since = cx.now;

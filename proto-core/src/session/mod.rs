@@ -38,6 +38,10 @@ pub(crate) use targets::{Member, Moves, Targets};
 /// The priority that clients' operations have (`osd_client_op_priority`).
 const PRIORITY: u16 = 63;
 
+/// Refused logins, each with a new ticket, after which the client's caps are to blame. A rotation of the
+/// services' keys that an OSD has not heard of yet costs one or two.
+const REFUSALS: u32 = 4;
+
 /// All sessions and all requests.
 pub(crate) struct Sessions {
     sessions: BTreeMap<i32, Session>,
@@ -47,6 +51,10 @@ pub(crate) struct Sessions {
     /// Sessions that got something to do since they were last looked at.
     busy: BTreeSet<i32>,
     pub(crate) targets: Targets,
+    /// Whether any OSD ever let this client in.
+    welcome: bool,
+    /// Logins that OSDs refused before one let this client in.
+    refusals: u32,
 }
 
 impl Sessions {
@@ -58,7 +66,16 @@ impl Sessions {
             last_tid: 0,
             busy: BTreeSet::new(),
             targets: Targets::default(),
+            welcome: false,
+            refusals: 0,
         }
+    }
+
+    /// Counts a refused login, and says whether the client's caps must be the reason: no OSD ever let it
+    /// in, and each of these logins had a new ticket. Later than that a refusal is a ticket's fault.
+    pub(crate) fn refused(&mut self) -> bool {
+        self.refusals = self.refusals.saturating_add(1);
+        !self.welcome && self.refusals >= REFUSALS
     }
 
     /// The OSD whose connection this is.
@@ -162,6 +179,10 @@ impl Sessions {
         let Some(osd) = self.osd_of(conn) else { return };
         if let Some(session) = self.sessions.get_mut(&osd) {
             session.link = Link::Up(conn);
+            self.welcome = true;
+            if let Some(mode) = cx.pool.get(conn).map(Connection::mode) {
+                cx.event(Event::OsdUp { osd, mode });
+            }
             let at = idle_check(cx.now, &cx.config.timing);
             cx.timers.set(TimerKey::Redial(osd), &mut session.timer, Some(at));
             self.encode(osd, conn, map, cx);

@@ -219,6 +219,14 @@ impl Watches {
         }
     }
 
+    /// No OSD lets this client in.
+    pub(crate) fn denied(&mut self, errno: i32, cl: &mut Cluster<'_>, cx: &mut Context) {
+        for key in self.watches.keys().collect::<Vec<_>>() {
+            let detail = Detail { errno: Some(errno), ..Detail::default() };
+            self.input_with(key, Input::Failed(LossCause::Denied), detail, cl, cx);
+        }
+    }
+
     /// The client has another global id: no OSD knows it as the watcher.
     pub(crate) fn identity_changed(&mut self, cl: &mut Cluster<'_>, cx: &mut Context) {
         for key in self.watches.keys().collect::<Vec<_>>() {

@@ -63,6 +63,32 @@ fn logs_in_and_authenticates_at_a_service_in_either_mode() {
 }
 
 #[test]
+fn debug_output_has_no_secret_in_any_form() {
+    for kind in KINDS {
+        let mut server = Server::new(kind);
+        let credentials = admin(Some(server.client_key.clone()));
+        let login = server.log_in(at(0), ConMode::Secure, None);
+        let session = login.session_key.clone().unwrap();
+        let connection = login.connection_secret.clone().unwrap();
+        let mut text = format!("{credentials:?} {login:#?} {login:?}");
+        let mut store = TicketStore::new(credentials.clone());
+        store.adopt(login.grant);
+        let shake = store.authorizer(EntityType::OSD, BOTH, &mut rng()).unwrap();
+        let config = linger_core::Config::new(credentials.clone(), None);
+        let mon = MonHandshake::new(credentials, CEPHX, BOTH, store.resume()).unwrap();
+        text += &format!("{store:?} {shake:?} {mon:?} {config:?} {:?}", store.resume());
+        for secret in [server.client_key.secret(), session.secret(), connection.as_bytes()] {
+            let list = format!("{:?}", &secret[..4]);
+            let hex: String = secret[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+            assert!(!text.contains(list.trim_matches(['[', ']'])) && !text.contains(&hex), "{list}: {text}");
+        }
+        for key in [&server.client_key, &session] {
+            assert!(!text.contains(&key.to_base64()));
+        }
+    }
+}
+
+#[test]
 fn a_ticket_key_may_be_of_another_type_than_the_clients() {
     let mut server = Server::new(KeyType::Aes);
     server.service_key = key(KeyType::Aes256k, 3);

@@ -1,8 +1,8 @@
 //! From the first byte to a session, and every way in which that can go wrong.
 
 use crate::support::{Misdeed, Pieces, STAGES, Sim, Stage, Who, config, ident, millis, object, secs};
-use linger_core::{ConnFault, FEATURES, WatchOptions};
-use linger_wire::frame::{Control, FrameError, Hello};
+use linger_core::{Call, ConnFault, FEATURES, LossCause, OpError, WatchOptions};
+use linger_wire::frame::{AuthBadMethod, AuthMethod, ConMode, Control, FrameError, Hello};
 use linger_wire::{Encode, EntityAddr, EntityType, Features};
 
 const MON: Who = Who::Mon(0);
@@ -173,6 +173,43 @@ fn a_wrong_signature_is_refused() {
         let wrong = Misdeed::Instead(Control::AuthSignature([1; 32]));
         assert_eq!(fault_of(who, Stage::Signature, &wrong), ConnFault::BadSignature);
     }
+}
+
+fn refusal() -> Misdeed {
+    let (method, result) = (AuthMethod::NONE, -13);
+    let (allowed_methods, allowed_modes) = (vec![method], vec![ConMode::CRC]);
+    Misdeed::Instead(Control::AuthBadMethod(AuthBadMethod { method, result, allowed_methods, allowed_modes }))
+}
+
+#[test]
+fn a_client_that_no_osd_lets_in_is_denied() {
+    let mut sim = Sim::new(config(1));
+    sim.misdeeds.insert((osd(), Stage::AuthDone), refusal());
+    sim.settle();
+    let call = sim.call(object("obj"), Call::Stat);
+    let watch = sim.client.watch(sim.now, object("obj"), WatchOptions::default()).unwrap();
+    sim.run(millis(500));
+    assert!(sim.result(call).is_none(), "one refusal may be an old ticket's");
+    sim.run(secs(10));
+    assert_eq!(sim.result(call), Some(Err(OpError::Errno(13))));
+    let error = sim.error(watch);
+    assert_eq!((error.cause, error.errno), (LossCause::Denied, Some(13)));
+}
+
+#[test]
+fn a_client_that_an_osd_once_let_in_goes_on_trying() {
+    let mut sim = Sim::new(config(1));
+    sim.settle();
+    let first = sim.call(object("obj"), Call::Stat);
+    assert!(sim.result(first).is_some());
+    sim.misdeeds.insert((osd(), Stage::AuthDone), refusal());
+    sim.reset(osd());
+    let call = sim.call(object("obj"), Call::Stat);
+    sim.run(secs(60));
+    assert!(sim.result(call).is_none() && sim.faults(osd()).len() > 4);
+    sim.misdeeds.clear();
+    sim.run(secs(16));
+    assert_ne!(sim.result(call).unwrap(), Err(OpError::Errno(13)));
 }
 
 #[test]
