@@ -31,7 +31,8 @@ pub async fn a_wrong_key_and_an_unknown_name_fail_at_once<A: Adapter>(on: A) -> 
         let text = error.to_string();
         assert!(text.starts_with("cannot connect to the cluster: monitor 127.0.0.1:"), "{text}");
         assert!(text.contains("login failed"), "{text}");
-        assert_eq!(error.errno(), Some(13), "{text}");
+        // Nautilus says EPERM.
+        assert!(matches!(error.errno(), Some(1 | 13)), "{text}");
     }
     Ok(())
 }
@@ -54,11 +55,13 @@ pub async fn what_caps_do_not_allow_is_denied<A: Adapter>(on: A) -> Result<()> {
     let settings = builder().id("linger-mon-only").key(key).build()?;
     let pool = soon(on.connect(settings)).await??.pool(POOL);
     let error = soon(pool.read("x", 0, 0)).await?.unwrap_err();
-    assert_eq!(error.errno(), Some(1), "{error}");
+    // Up to Reef the request is refused, since Tentacle the login at the OSD.
+    assert!(matches!(error.errno(), Some(1 | 13)), "{error}");
     let mut watch = pool.watch("x", WatchOptions::default()).await?;
     let error = soon(watch.live()).await?.unwrap_err();
     let Error::Watch { error: lost, .. } = &error else { panic!("{error:?}") };
-    assert_eq!((lost.cause, lost.errno), (LossCause::Denied, Some(1)));
+    assert_eq!(lost.cause, LossCause::Denied);
+    assert!(matches!(lost.errno, Some(1 | 13)), "{lost:?}");
     Ok(())
 }
 

@@ -15,7 +15,9 @@ pub mod daemons;
 pub mod ends;
 pub mod failover;
 pub mod many;
+pub mod modes;
 pub mod objects;
+pub mod own_modes;
 pub mod support;
 pub mod watches;
 

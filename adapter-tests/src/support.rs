@@ -23,6 +23,11 @@ pub fn builder() -> Builder {
     Settings::builder().conf(shared().conf().display().to_string())
 }
 
+/// Makes the pool that the tests use.
+pub fn shared_pool() -> Result<()> {
+    shared().pool(POOL, PoolKind::Replicated, 8).map(drop)
+}
+
 /// A client of the test cluster, and a pool in it.
 ///
 /// # Errors
@@ -39,7 +44,7 @@ pub async fn connect_with<A: Adapter>(
     on: &A,
     change: impl FnOnce(&mut ConnectOptions),
 ) -> Result<(Cluster, Pool)> {
-    shared().pool(POOL, PoolKind::Replicated, 8)?;
+    shared_pool()?;
     let mut options = ConnectOptions::try_from(builder().build()?)?;
     change(&mut options);
     let cluster = on.start(options)?.await?;

@@ -1,11 +1,22 @@
 //! The list of what every adapter has to do, on a real cluster.
 
 use anyhow::Result;
-use linger_adapter_tests::{Adapter, conformance};
+use linger_adapter_tests::{Adapter, conformance, need_daemons, testbed};
 use linger_tokio::{ConnectOptions, Connecting, Error};
 use std::future::Future;
 
 conformance!(Tokio);
+
+// What depends on no runtime, and so is enough once.
+conformance! { Tokio => testbed::need_cluster!(Ok(()));
+    modes: the_first_mode_of_the_list_that_the_cluster_allows_is_taken;
+}
+conformance! { Tokio => need_daemons!();
+    own_modes:
+        the_cluster_s_log_shows_the_mode_that_was_asked_for,
+        a_mode_that_the_cluster_refuses_is_named,
+        secure_alone_is_never_given_up_for_a_cluster_without_keys;
+}
 
 #[derive(Clone)]
 struct Tokio;

@@ -55,10 +55,11 @@ pub enum Store {
     Blue,
 }
 
-/// Settings of a cluster to boot: Pacific with one mon and three OSDs unless told otherwise.
+/// Settings of a cluster to boot: one mon and three OSDs of the release that `LINGER_RELEASE` names, or else of
+/// Pacific, unless told otherwise.
 #[derive(Clone, Debug)]
 pub struct Builder {
-    release: Release,
+    release: Option<Release>,
     port_base: Option<u16>,
     plan: Plan,
 }
@@ -75,12 +76,12 @@ impl Builder {
             store: Store::Mem,
             conf: Vec::new(),
         };
-        Self { release: Release::Pacific, port_base: None, plan }
+        Self { release: None, port_base: None, plan }
     }
 
     /// The Ceph release.
     pub fn release(mut self, release: Release) -> Self {
-        self.release = release;
+        self.release = Some(release);
         self
     }
 
@@ -175,9 +176,13 @@ impl Builder {
         ensure!(plan.osds <= 20, "{} osds are more than 20", plan.osds);
         let can_encrypt = plan.auth == Auth::Cephx && plan.bind != Bind::V1;
         ensure!(plan.mode != Mode::Secure || can_encrypt, "secure mode needs cephx and msgr2");
-        let new_keys = self.release >= Release::Tentacle;
-        ensure!(new_keys || plan.key_type != Some(KeyType::Aes256k), "{} has no aes256k keys", self.release);
-        Root::fetch(self.release)
+        let release = match self.release {
+            Some(release) => release,
+            None => std::env::var("LINGER_RELEASE").map_or(Ok(Release::Pacific), |name| name.parse())?,
+        };
+        let new_keys = release >= Release::Tentacle;
+        ensure!(new_keys || plan.key_type != Some(KeyType::Aes256k), "{release} has no aes256k keys");
+        Root::fetch(release)
     }
 }
 

@@ -4,7 +4,7 @@ use std::{env, path::Path, sync::OnceLock};
 
 use anyhow::Result;
 
-use crate::{Cluster, Release};
+use crate::Cluster;
 
 /// A cluster that the tests of this process share, booted by the first that asks: Pacific, or the release that
 /// `LINGER_RELEASE` names, with three OSDs. With `LINGER_TEST_CONF` it is the cluster of that ceph.conf.
@@ -25,6 +25,5 @@ fn boot() -> Result<Cluster> {
     if let Some(conf) = env::var_os("LINGER_TEST_CONF") {
         return Cluster::from_conf(Path::new(&conf));
     }
-    let release = env::var("LINGER_RELEASE").map_or(Ok(Release::Pacific), |name| name.parse())?;
-    Cluster::builder().release(release).boot()
+    Cluster::builder().boot()
 }

@@ -3,6 +3,7 @@
 mod chaos;
 mod cluster;
 mod demo;
+mod matrix;
 mod test;
 mod tree;
 
@@ -21,6 +22,8 @@ enum Chore {
     Cluster(cluster::Verb),
     /// See it work: a real cluster, a watch by linger, a notify by Ceph's own rados.
     Demo(demo::Options),
+    /// Every release in every way to connect, with the functional tests on each: half an hour.
+    Matrix(matrix::Options),
     /// Everything that has to hold: lints, tests, real clusters.
     Test(test::Options),
 }
@@ -30,6 +33,7 @@ fn main() -> Result<ExitCode> {
         Chore::Chaos(options) => return chaos::run(&options),
         Chore::Cluster(verb) => cluster::run(verb)?,
         Chore::Demo(options) => demo::run(&options)?,
+        Chore::Matrix(options) => return matrix::run(&options),
         Chore::Test(options) => return test::run(&options),
     }
     Ok(ExitCode::SUCCESS)

@@ -147,7 +147,7 @@ fn a_blocklisted_client_and_a_removed_pool_end_the_watch() -> Result<()> {
     let (in_pool, _) = Running::watch(&gone, &["--create"])?;
     let (locked_out, _) = Running::watch(&kept, &[])?;
     let addr = shared().list_watchers(&kept)?.first().context("no watcher")?.addr.clone();
-    shared().run(&["ceph", "osd", "blocklist", "add", &addr, "60"])?;
+    shared().run(&["ceph", "osd", shared().blocklist_word(), "add", &addr, "60"])?;
     shared().remove_pool(&pool.name)?;
     for (watch, reason, text) in [
         (locked_out, "blocklisted", "the client is blocklisted"),
@@ -163,7 +163,7 @@ fn a_blocklisted_client_and_a_removed_pool_end_the_watch() -> Result<()> {
         );
         ensure!(errors.starts_with("linger: cannot watch ") && errors.contains(text), "{errors}");
     }
-    shared().run(&["ceph", "osd", "blocklist", "rm", &addr])?;
+    shared().run(&["ceph", "osd", shared().blocklist_word(), "rm", &addr])?;
     Ok(())
 }
 

@@ -33,7 +33,20 @@ pub(super) fn build_tests() -> Command {
 
 /// Runs the tests of packages, by nextest where it is installed.
 pub(super) fn tests(packages: Packages<'_>, envs: &[(&str, &str)]) -> Result<Tally> {
+    filtered(packages, envs, &[], &[])
+}
+
+/// The same, of tests whose names have one of `only` in them, if there is any, and none of `skip`.
+pub(super) fn filtered(
+    packages: Packages<'_>,
+    envs: &[(&str, &str)],
+    only: &[&str],
+    skip: &[&str],
+) -> Result<Tally> {
     let mut command = if has_nextest() { with_nextest(packages) } else { with_libtest(packages) };
+    // Both runners take these.
+    command.arg("--").args(only);
+    skip.iter().for_each(|name| _ = command.args(["--skip", name]));
     counted(command.envs(envs.iter().copied()))
 }
 

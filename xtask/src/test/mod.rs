@@ -5,8 +5,12 @@ mod command;
 mod module_map;
 mod setup;
 mod steps;
+mod suite;
 mod summary;
 mod tally;
+
+pub(crate) use suite::Suite;
+pub(crate) use tally::Tally;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -14,7 +18,6 @@ use std::process::ExitCode;
 use std::time::Instant;
 use steps::STEPS;
 use summary::Row;
-use tally::Tally;
 
 /// What to run.
 #[derive(Args)]

@@ -7,9 +7,6 @@ use anyhow::Result;
 use linger_testbed::{Release, Root, available};
 use std::env;
 
-/// The releases that the steps use.
-const RELEASES: [Release; 2] = [Release::Pacific, Release::Tentacle];
-
 /// Adds components of the toolchain and unpacks Ceph's packages, where they are missing.
 pub(super) fn set_up() -> Result<Tally> {
     for (command, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
@@ -21,7 +18,7 @@ pub(super) fn set_up() -> Result<Tally> {
         println!("no cluster here: {why}");
         return Ok(Tally::default());
     }
-    for release in RELEASES {
+    for release in Release::ALL {
         println!("{release}: {}", Root::fetch(release)?.path().display());
     }
     Ok(Tally::default())

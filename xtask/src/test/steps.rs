@@ -3,6 +3,7 @@
 use super::checks;
 use super::command::{Packages, build_tests, check, counted, tests};
 use super::setup::{has_toolchain, set_up};
+use super::suite::{CLUSTER, others, tentacle};
 use super::tally::Tally;
 use crate::tree::{cargo, rustup};
 use anyhow::Result;
@@ -28,6 +29,8 @@ const BUILD: &str = "build";
 const STATIC: &str = "static and unit";
 const PLACEMENT: &str = "corpus and placement";
 const PACIFIC: &str = "Pacific";
+const TENTACLE: &str = "Tentacle";
+const OTHERS: &str = "other releases";
 const EMBEDDING: &str = "embedding";
 
 /// The budget. Slots without steps are kept for what is to come; they add up to 37 minutes of the 40.
@@ -36,8 +39,8 @@ pub(super) const SLOTS: &[Slot] = &[
     Slot { name: STATIC, minutes: 3 },
     Slot { name: PLACEMENT, minutes: 3 },
     Slot { name: PACIFIC, minutes: 6 },
-    Slot { name: "Tentacle", minutes: 6 },
-    Slot { name: "other releases", minutes: 3 },
+    Slot { name: TENTACLE, minutes: 6 },
+    Slot { name: OTHERS, minutes: 3 },
     Slot { name: "simulator", minutes: 3 },
     Slot { name: EMBEDDING, minutes: 3 },
 ];
@@ -63,14 +66,14 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "fuzz", about: "the fuzzers' corpus, on stable", slot: STATIC, run: fuzz },
     Step { name: "ceph", about: "encodings and placements equal to Ceph's", slot: PLACEMENT, run: ceph },
     Step { name: "pacific", about: "real Pacific clusters", slot: PACIFIC, run: pacific },
+    Step { name: "tentacle", about: "real Tentacle clusters", slot: TENTACLE, run: tentacle },
+    Step { name: "others", about: "Nautilus and Reef, in short, in secure mode", slot: OTHERS, run: others },
     Step { name: "chaos", about: "faults on Pacific clusters", slot: PACIFIC, run: chaos },
     Step { name: "embed", about: "loops of one's own, on a real cluster", slot: EMBEDDING, run: embed },
 ];
 
 /// Packages whose tests compare with Ceph's tools.
 const CEPH: &[&str] = &["linger-conformance"];
-/// Packages whose tests need clusters.
-const CLUSTER: &[&str] = &["linger-testbed", "linger-tokio", "linger-smol", "linger"];
 /// Packages whose tests break clusters, each its own.
 const CHAOS: &[&str] = &["linger-chaos"];
 /// Packages whose programs drive the core by loops of their own.

@@ -2,11 +2,11 @@
 
 /// Tests by how they ended.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) passed: usize,
-    pub(super) failed: usize,
+pub(crate) struct Tally {
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
     /// Names, each with its reason.
-    pub(super) skipped: Vec<String>,
+    pub(crate) skipped: Vec<String>,
 }
 
 impl Tally {
@@ -29,8 +29,9 @@ impl Tally {
     /// Counts a line of libtest's or nextest's.
     pub(super) fn read_line(&mut self, line: &str) {
         let line = strip_colour(line);
-        let line = line.trim();
+        // nextest shows what a failed test's own runner said, indented.
         let counts = line.strip_prefix("test result: ");
+        let line = line.trim();
         let counts = counts.or_else(|| {
             line.strip_prefix("Summary [").and_then(|rest| rest.split_once("run: ")).map(|(_, c)| c)
         });
@@ -77,6 +78,7 @@ mod tests {
                 9,
                 3,
             ),
+            ("    test result: FAILED. 0 passed; 1 failed; 0 ignored", 0, 0),
             ("58 passed by hand", 0, 0),
         ] {
             let mut tally = Tally::default();

@@ -1,0 +1,130 @@
+//! `cargo xtask matrix`: each release in each way to connect, with the functional tests on each.
+
+use crate::test::{Suite, Tally};
+use crate::tree::root;
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use linger_testbed::{Auth, Cluster, KeyType, Mode, Release, Root};
+use std::fs;
+use std::process::{Command, ExitCode};
+
+/// What to run.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Only these releases.
+    #[arg(long, value_name = "RELEASE", value_delimiter = ',')]
+    release: Vec<Release>,
+    /// Only these ways to connect, as the table's head names them.
+    #[arg(long, value_name = "WAY", value_delimiter = ',')]
+    way: Vec<String>,
+}
+
+/// A way to connect: what the cluster asks of its clients.
+struct Way {
+    name: &'static str,
+    auth: Auth,
+    mode: Mode,
+    key_type: Option<KeyType>,
+}
+
+const WAYS: [Way; 6] = [
+    Way { name: "defaults", auth: Auth::Cephx, mode: Mode::Default, key_type: None },
+    Way { name: "crc", auth: Auth::Cephx, mode: Mode::Crc, key_type: None },
+    Way { name: "secure", auth: Auth::Cephx, mode: Mode::Secure, key_type: None },
+    Way { name: "no auth", auth: Auth::None, mode: Mode::Default, key_type: None },
+    Way { name: "aes", auth: Auth::Cephx, mode: Mode::Default, key_type: Some(KeyType::Aes) },
+    Way { name: "aes secure", auth: Auth::Cephx, mode: Mode::Secure, key_type: Some(KeyType::Aes) },
+];
+
+/// Where the README has the table.
+const BEGIN: &str = "<!-- cargo xtask matrix writes this -->\n";
+const END: &str = "<!-- end -->\n";
+
+/// Runs what was asked for, prints the table and, if that was everything, writes it into the README.
+///
+/// # Errors
+/// There can be no cluster here. Tests that fail are in the table, and in the exit code.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    linger_testbed::available()?;
+    for way in &options.way {
+        ensure!(WAYS.iter().any(|known| known.name == way), "no way to connect is called {way}");
+    }
+    let releases = if options.release.is_empty() { Release::ALL.to_vec() } else { options.release.clone() };
+    let wanted = |way: &Way| options.way.is_empty() || options.way.iter().any(|name| name == way.name);
+    let mut failed = 0;
+    let mut rows = Vec::new();
+    for release in releases {
+        let mut cells = Vec::new();
+        for way in &WAYS {
+            let there = way.key_type.is_none() || release >= Release::Tentacle;
+            cells.push(match wanted(way) && there {
+                true => {
+                    let tally = cell(release, way).unwrap_or_else(|error| {
+                        eprintln!("{release}, {}: {error:#}", way.name);
+                        Tally { failed: 1, ..Tally::default() }
+                    });
+                    failed += tally.failed;
+                    text(&tally)
+                }
+                false => String::new(),
+            });
+            println!("\n{release}, {}: {}", way.name, cells.last().map_or("", String::as_str));
+        }
+        rows.push(format!("| {} | {} |\n", version(release)?, cells.join(" | ")));
+    }
+    let table = table(&rows)?;
+    println!("\n{table}");
+    if options.release.is_empty() && options.way.is_empty() {
+        write(&table)?;
+    }
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn cell(release: Release, way: &Way) -> Result<Tally> {
+    println!("\n=== {release}, {}", way.name);
+    let mut cluster = Cluster::builder().release(release).auth(way.auth).mode(way.mode);
+    if let Some(key_type) = way.key_type {
+        cluster = cluster.key_type(key_type);
+    }
+    let cluster = cluster.boot()?;
+    let suite = match (way.name, way.auth) {
+        ("defaults", _) => Suite::Whole,
+        (_, Auth::Cephx) => Suite::Shared,
+        (_, Auth::None) => Suite::Keyless,
+    };
+    suite.run(release, cluster.conf())
+}
+
+fn text(tally: &Tally) -> String {
+    let skipped = tally.skipped.len();
+    match (tally.failed, skipped) {
+        (0, 0) => format!("{} pass", tally.passed),
+        (0, _) => format!("{} pass, {skipped} skipped", tally.passed),
+        (failed, _) => format!("{} pass, **{failed} fail**", tally.passed),
+    }
+}
+
+/// The release's name with its exact version, which `ceph version 16.2.15 (..) pacific (stable)` has third.
+fn version(release: Release) -> Result<String> {
+    let said = Root::fetch(release)?.version()?;
+    let number = said.split_whitespace().nth(2).context("no version")?.to_owned();
+    let mut name = release.name().to_owned();
+    name[..1].make_ascii_uppercase();
+    Ok(format!("{name} {number}"))
+}
+
+fn table(rows: &[String]) -> Result<String> {
+    let date = String::from_utf8(Command::new("date").arg("+%F").output()?.stdout)?;
+    let names: Vec<_> = WAYS.iter().map(|way| way.name).collect();
+    let rule = "|---".repeat(WAYS.len() + 1);
+    let rows = rows.concat();
+    Ok(format!("Tests on {}:\n\n| Ceph | {} |\n{rule}|\n{rows}", date.trim(), names.join(" | ")))
+}
+
+fn write(table: &str) -> Result<()> {
+    let path = root().join("README.md");
+    let page = fs::read_to_string(&path)?;
+    let (before, rest) = page.split_once(BEGIN).context("the README has no place for the table")?;
+    let (_, after) = rest.split_once(END).context("the README's table has no end")?;
+    Ok(fs::write(path, format!("{before}{BEGIN}{table}{END}{after}"))?)
+}
