@@ -24,7 +24,9 @@ const SHORT: &[&str] = &["both_ways::", "modes::the_first", "watches::", "placem
 pub(crate) enum Suite {
     /// All of them, on every runtime, and those of the testbed itself.
     Whole,
-    /// Those that use the shared cluster.
+    /// The same on one runtime.
+    Functional,
+    /// Those of them that use the shared cluster.
     Shared,
     /// The same on a cluster that asks for no key.
     Keyless,
@@ -43,6 +45,7 @@ impl Suite {
         let packages = Packages::Only(&["linger-tokio", "linger"]);
         match self {
             Self::Whole => tests(Packages::Only(CLUSTER), &envs),
+            Self::Functional => tests(packages, &envs),
             Self::Shared => filtered(packages, &envs, &[], OWN),
             Self::Keyless => filtered(packages, &envs, &[], &[OWN, KEYS].concat()),
             Self::Short => filtered(packages, &envs, SHORT, OWN),
