@@ -165,13 +165,18 @@ impl TicketStore {
 
     /// Marks the ticket for `service` and the AUTH ticket as not usable, so that new ones are asked for:
     /// a service that refuses a ticket has seen its key rotate, and the AUTH ticket may be as old.
-    pub fn invalidate(&mut self, service: EntityType) {
-        let Some(proven) = &mut self.proven else { return };
-        for service in [service, EntityType::AUTH] {
-            if let Some(ticket) = proven.tickets.get_mut(&service) {
-                ticket.usable = false;
+    ///
+    /// Returns whether this is news of the service's ticket: of several logins with one ticket the first
+    /// refusal is. Without tickets each refusal is.
+    pub fn invalidate(&mut self, service: EntityType) -> bool {
+        let Some(proven) = &mut self.proven else { return true };
+        let mut news = false;
+        for one in [service, EntityType::AUTH] {
+            if let Some(ticket) = proven.tickets.get_mut(&one) {
+                news |= core::mem::replace(&mut ticket.usable, false) && one == service;
             }
         }
+        news
     }
 
     /// When [`renewal`](Self::renewal) will have something to ask; none while a renewal is on its way, and

@@ -113,6 +113,7 @@ impl Client {
         self.cx.pool.renew_nonce(nonce);
         self.blocklisted = false;
         self.mon.forget_identity();
+        self.sessions.forget_welcome();
         self.on_identity_changed();
         self.mon.hunt(&mut self.cx);
         self.pump();

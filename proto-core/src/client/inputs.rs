@@ -196,11 +196,10 @@ impl Client {
             return self.on_news();
         }
         let Some((osd, was_up)) = self.sessions.on_fault(conn, &mut self.cx) else { return };
-        if matches!(&fault, ConnFault::Auth(error) if error.may_be_the_ticket()) {
-            self.mon.invalidate_tickets(&mut self.cx);
-        }
+        let tickets = matches!(&fault, ConnFault::Auth(error) if error.may_be_the_ticket());
+        let news = tickets && self.mon.invalidate_tickets(&mut self.cx);
         let refused = match &fault {
-            ConnFault::Auth(AuthError::Refused { errno, .. }) => Some(*errno),
+            ConnFault::Auth(AuthError::Refused { errno, .. }) if news => Some(*errno),
             _ => None,
         };
         self.cx.event(Event::OsdFault { osd, fault });

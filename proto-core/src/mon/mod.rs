@@ -294,11 +294,12 @@ impl MonClient {
         }
     }
 
-    /// An OSD refused a ticket: gets new ones.
-    pub(crate) fn invalidate_tickets(&mut self, cx: &mut Context) {
-        self.tickets.invalidate(linger_wire::EntityType::OSD);
+    /// An OSD refused a ticket: gets new ones. Returns whether it is the first to refuse this one.
+    pub(crate) fn invalidate_tickets(&mut self, cx: &mut Context) -> bool {
+        let news = self.tickets.invalidate(linger_wire::EntityType::OSD);
         self.renew(cx);
         self.arm(cx);
+        news
     }
 
     /// Asks for maps from `epoch` on; 0 for the newest in full.

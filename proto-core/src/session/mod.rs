@@ -38,7 +38,7 @@ pub(crate) use targets::{Member, Moves, Targets};
 /// The priority that clients' operations have (`osd_client_op_priority`).
 const PRIORITY: u16 = 63;
 
-/// Refused logins, each with a new ticket, after which the client's caps are to blame. A rotation of the
+/// Tickets that OSDs refused after which the client's caps are to blame. A rotation of the
 /// services' keys that an OSD has not heard of yet costs one or two.
 const REFUSALS: u32 = 4;
 
@@ -53,7 +53,7 @@ pub(crate) struct Sessions {
     pub(crate) targets: Targets,
     /// Whether any OSD ever let this client in.
     welcome: bool,
-    /// Logins that OSDs refused before one let this client in.
+    /// Tickets that OSDs refused before one let this client in.
     refusals: u32,
 }
 
@@ -71,11 +71,16 @@ impl Sessions {
         }
     }
 
-    /// Counts a refused login, and says whether the client's caps must be the reason: no OSD ever let it
-    /// in, and each of these logins had a new ticket. Later than that a refusal is a ticket's fault.
+    /// Counts a refused ticket, and says whether the client's caps must be the reason: no OSD ever let it
+    /// in, and each of these tickets was a new one. Later than that a refusal is a ticket's fault.
     pub(crate) fn refused(&mut self) -> bool {
         self.refusals = self.refusals.saturating_add(1);
         !self.welcome && self.refusals >= REFUSALS
+    }
+
+    /// The client is another one from now on: whether OSDs let it in is not known.
+    pub(crate) fn forget_welcome(&mut self) {
+        (self.welcome, self.refusals) = (false, 0);
     }
 
     /// The OSD whose connection this is.

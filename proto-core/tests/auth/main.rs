@@ -249,7 +249,8 @@ fn renewals_come_at_three_quarters_and_bring_everything_at_once() {
 fn an_invalidated_ticket_is_asked_for_again_with_auth() {
     let mut server = Server::new(KeyType::Aes);
     let mut store = server.store(at(0));
-    store.invalidate(EntityType::OSD);
+    assert!(store.invalidate(EntityType::OSD), "the first refusal of a ticket is news");
+    assert!(!store.invalidate(EntityType::OSD), "others that had it too say the same");
     assert!(!store.have(EntityType::OSD, at(1)) && store.have(EntityType::MON, at(1)));
     let error = store.authorizer(EntityType::OSD, CRC, &mut rng()).unwrap_err();
     assert_eq!(error, AuthError::NoTicket { service: EntityType::OSD });
