@@ -47,6 +47,7 @@ fn written(message: &Msg) -> Option<(Kind, Bytes, Bytes)> {
         Msg::OpReply(m) => segments(m),
         Msg::WatchNotify(m) => segments(m),
         Msg::Backoff(m) => segments(m),
+        Msg::Config(m) => segments(m),
         _ => return None,
     })
 }

@@ -3,9 +3,10 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use linger_wire::msg::{
-    AuthReply, AuthRequest, Backoff, BackoffOp, GetVersion, GetVersionReply, Kind, MapMessage, Message,
-    MonInfo, MonMap, Msg, NotifyAck, NotifyAcks, NotifyOpcode, Op, OpFlags, OpReply, OpRequest, OpResult,
-    Redirect, Subscribe, SubscribeAck, SubscribeItem, WatchNotify, WatchOp, Watcher, WatcherId, WatcherList,
+    AuthReply, AuthRequest, Backoff, BackoffOp, ConfigValues, GetVersion, GetVersionReply, Kind, MapMessage,
+    Message, MonInfo, MonMap, Msg, NotifyAck, NotifyAcks, NotifyOpcode, Op, OpFlags, OpReply, OpRequest,
+    OpResult, Redirect, Subscribe, SubscribeAck, SubscribeItem, WatchNotify, WatchOp, Watcher, WatcherId,
+    WatcherList,
 };
 use linger_wire::{
     AddrType, AddrVec, Decode, DecodeErrorKind, EVersion, Encode, EntityAddr, EntityName, EntityType,
@@ -222,6 +223,10 @@ fn mon() -> impl Strategy<Value = Sample> {
         any::<(u64, u64, u64)>().prop_map(|(handle, newest, oldest)| {
             let message = GetVersionReply { handle, newest, oldest };
             sample(&message, Msg::GetVersionReply(message.clone()))
+        }),
+        btree_map(name(), name(), 0..4).prop_map(|values| {
+            let message = ConfigValues { values };
+            sample(&message, Msg::Config(message.clone()))
         }),
     ]
 }

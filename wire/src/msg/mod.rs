@@ -18,7 +18,7 @@ mod watchers;
 
 pub use auth::{AuthReply, AuthRequest};
 pub use backoff::{Backoff, BackoffOp};
-pub use mon::{GetVersion, GetVersionReply, Subscribe, SubscribeAck, SubscribeItem};
+pub use mon::{ConfigValues, GetVersion, GetVersionReply, Subscribe, SubscribeAck, SubscribeItem};
 pub use mon_map::{MonInfo, MonMap};
 pub use op::{Op, OpData, WatchOp};
 pub use osd_map::MapMessage;
@@ -74,6 +74,8 @@ impl Kind {
     pub const WATCH_NOTIFY: Self = Self::new(44, 3, 1);
     /// `MOSDBackoff`.
     pub const OSD_BACKOFF: Self = Self::new(61, 1, 1);
+    /// `MConfig`.
+    pub const CONFIG: Self = Self::new(62, 1, 1);
 }
 
 /// A message that this crate can write.
@@ -109,6 +111,7 @@ pub enum Msg {
     OpReply(OpReply),
     WatchNotify(WatchNotify),
     Backoff(Backoff),
+    Config(ConfigValues),
     /// A type that is not handled here; its number.
     Other(u16),
 }
@@ -172,6 +175,7 @@ impl Msg {
                 WatchNotify::decode_version(front, data, version).map(Self::WatchNotify)
             }
             61 => plain!(Kind::OSD_BACKOFF, Backoff),
+            62 => plain!(Kind::CONFIG, Config),
             other => Ok(Self::Other(other)),
         }
     }

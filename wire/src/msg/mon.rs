@@ -1,6 +1,6 @@
 //! Subscriptions and version queries at the monitors.
 //!
-//! Facts: `messages/MMonSubscribe.h`, `MMonSubscribeAck.h`, `MMonGetVersion.h`, `MMonGetVersionReply.h`.
+//! Facts: `messages/MMonSubscribe.h`, `MMonSubscribeAck.h`, `MMonGetVersion.h`, `MMonGetVersionReply.h`, `MConfig.h`.
 
 use super::{Kind, Message};
 use crate::primitives::{Parse, codec, fail, parse::run};
@@ -126,5 +126,21 @@ impl Message for GetVersionReply {
         self.handle.encode(out);
         self.newest.encode(out);
         self.oldest.encode(out);
+    }
+}
+
+/// `MConfig`: the configuration that the monitors have for a client.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConfigValues {
+    /// Values by option.
+    pub values: BTreeMap<Name, Name>,
+}
+
+codec!(ConfigValues { values });
+
+impl Message for ConfigValues {
+    const KIND: Kind = Kind::CONFIG;
+    fn encode_front(&self, out: &mut BytesMut) {
+        self.encode(out);
     }
 }

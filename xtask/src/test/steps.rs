@@ -73,7 +73,7 @@ pub(super) const STEPS: &[Step] = &[
 ];
 
 /// Packages whose tests compare with Ceph's tools.
-const CEPH: &[&str] = &["linger-conformance"];
+const CEPH: &[&str] = &["linger-conformance", "linger-mini-cluster"];
 /// Packages whose tests break clusters, each its own.
 const CHAOS: &[&str] = &["linger-chaos"];
 /// Packages whose programs drive the core by loops of their own.

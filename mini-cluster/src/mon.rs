@@ -1,0 +1,133 @@
+//! The monitors: they share all they know, so this is what each of them answers.
+//!
+//! Facts: `mon/Monitor.cc`, `mon/OSDMonitor.cc` (subscriptions), `mon/AuthMonitor.cc`.
+
+use crate::conns::{ConnId, Conns};
+use crate::keys::Keys;
+use crate::maps::Maps;
+use crate::settings::Settings;
+use crate::who::Who;
+use bytes::Bytes;
+use linger_core::UnixTime;
+use linger_wire::frame::AuthMethod;
+use linger_wire::msg::{
+    AuthReply, AuthRequest, ConfigValues, GetVersionReply, MonInfo, MonMap, Msg, Subscribe, SubscribeItem,
+};
+use linger_wire::{AddrType, AddrVec, EntityAddr, Fsid, Name};
+
+/// The release that the monitors say they are: Pacific.
+const RELEASE: u8 = 16;
+
+pub(crate) fn mon_addr(settings: &Settings, rank: usize) -> EntityAddr {
+    EntityAddr { kind: AddrType::MSGR2, nonce: 0, sock: settings.mons.get(rank).copied() }
+}
+
+pub(crate) fn mon_map(settings: &Settings, fsid: Fsid) -> MonMap {
+    let info = |rank: usize| {
+        let name = Name::from(mon_name(rank).as_str());
+        let addrs = AddrVec(vec![mon_addr(settings, rank)]);
+        (name.clone(), MonInfo { name, addrs, priority: 0, weight: 0 })
+    };
+    let ranks = 0..settings.mons.len();
+    MonMap {
+        fsid,
+        epoch: 1,
+        mons: ranks.clone().map(info).collect(),
+        ranks: ranks.map(|rank| mon_name(rank).as_str().into()).collect(),
+        min_release: RELEASE,
+        ..MonMap::default()
+    }
+}
+
+/// a, b, c...
+fn mon_name(rank: usize) -> String {
+    match u8::try_from(rank) {
+        Ok(rank @ 0..26) => char::from(b'a' + rank).to_string(),
+        _ => format!("m{rank}"),
+    }
+}
+
+/// What monitors work with.
+pub(crate) struct Cx<'a> {
+    pub unix: UnixTime,
+    pub mon_map: &'a MonMap,
+    pub maps: &'a mut Maps,
+    pub conns: &'a mut Conns,
+    pub keys: &'a mut Keys,
+}
+
+/// A client says something to a monitor.
+pub(crate) fn on_message(id: ConnId, msg: Msg, cx: &mut Cx<'_>) {
+    match msg {
+        Msg::MonGetMap => cx.conns.send(id, 0, cx.mon_map),
+        Msg::Subscribe(Subscribe { what, .. }) => {
+            for (name, item) in what {
+                subscribe(id, name, item, cx);
+            }
+        }
+        Msg::GetVersion(query) => {
+            let (newest, oldest) = match query.what.as_bytes() {
+                b"osdmap" => (cx.maps.epoch().into(), cx.maps.oldest().into()),
+                b"monmap" => (1, 1),
+                _ => (0, 0),
+            };
+            cx.conns.send(id, 0, &GetVersionReply { handle: query.handle, newest, oldest });
+        }
+        Msg::Auth(request) => renew(id, &request, cx),
+        _ => {}
+    }
+}
+
+fn subscribe(id: ConnId, name: Name, item: SubscribeItem, cx: &mut Cx<'_>) {
+    match name.as_bytes() {
+        b"monmap" if item.start <= 1 => cx.conns.send(id, 0, cx.mon_map),
+        b"config" => cx.conns.send(id, 0, &ConfigValues::default()),
+        b"osdmap" => {
+            if let Some(conn) = cx.conns.get_mut(id) {
+                conn.subs.insert(name, item);
+            }
+            publish_to(id, cx.maps, cx.conns);
+        }
+        _ => {}
+    }
+}
+
+/// Sends all subscribers what is new to them.
+pub(crate) fn publish(maps: &mut Maps, conns: &mut Conns) {
+    let subscribed =
+        conns.iter().filter(|(_, conn)| matches!(conn.who, Who::Mon(_)) && !conn.subs.is_empty());
+    let subscribed: Vec<ConnId> = subscribed.map(|(id, _)| id).collect();
+    subscribed.into_iter().for_each(|id| publish_to(id, maps, conns));
+}
+
+fn publish_to(id: ConnId, maps: &mut Maps, conns: &mut Conns) {
+    let osdmap = Name::from("osdmap");
+    let wanted = conns.get(id).and_then(|conn| Some((*conn.subs.get(&osdmap)?, conn.features())));
+    let Some((item, features)) = wanted else { return };
+    let newest = maps.epoch();
+    let messages = maps.messages(u32::try_from(item.start).unwrap_or(u32::MAX), newest, features);
+    let Some(conn) = conns.get_mut(id).filter(|_| !messages.is_empty()) else { return };
+    messages.iter().for_each(|message| conn.send(0, message));
+    if item.flags & SubscribeItem::ONETIME != 0 {
+        conn.subs.remove(&osdmap);
+    } else {
+        conn.subs.insert(osdmap, SubscribeItem { start: u64::from(newest) + 1, ..item });
+    }
+}
+
+/// More tickets, or new ones for old.
+fn renew(id: ConnId, request: &AuthRequest, cx: &mut Cx<'_>) {
+    let Some(conn) = cx.conns.get_mut(id) else { return };
+    let Some((challenge, login)) = &conn.login else { return };
+    let global_id = conn.client.as_ref().map_or(0, |client| client.id);
+    let answer = match request.protocol == AuthMethod::CEPHX.0 {
+        true => cx.keys.answer(cx.unix, &login.name, *challenge, global_id, &request.payload),
+        false => Ok((Bytes::new(), None)),
+    };
+    let (result, payload) = match answer {
+        Ok((payload, _)) => (0, payload),
+        Err(errno) => (-errno, Bytes::new()),
+    };
+    let message = Name::default();
+    conn.send(0, &AuthReply { protocol: request.protocol, result, global_id, payload, message });
+}

@@ -1,0 +1,63 @@
+//! Backoffs: clients are told to hold what a placement group can not serve now.
+//!
+//! Facts: `osd/PG.cc` (`add_backoff`, `release_backoffs`), `osd/osd_types.cc` (`pg_t::get_split_bits`).
+
+use super::{Cx, Osd};
+use crate::conns::ConnId;
+use linger_wire::msg::{Backoff, BackoffOp};
+use linger_wire::osdmap::OsdMap;
+use linger_wire::{HObject, PgId, SpgId};
+
+/// A backoff in force.
+#[derive(Debug)]
+pub(super) struct Blocked {
+    pub conn: ConnId,
+    backoff: Backoff,
+}
+
+impl Osd {
+    pub(super) fn is_blocked(&self, conn: ConnId, pg: PgId) -> bool {
+        self.backoffs.iter().any(|blocked| blocked.conn == conn && blocked.backoff.pgid.pg == pg)
+    }
+
+    /// Tells a client to hold a placement group's requests, and forgets what it sent.
+    pub(super) fn block(&mut self, conn: ConnId, pgid: SpgId, cx: &mut Cx<'_>) {
+        let Some((begin, end)) = range(&self.map(cx), pgid.pg) else { return };
+        let Some(state) = cx.conns.get_mut(conn) else { return };
+        state.backoffs += 1;
+        let backoff =
+            Backoff { pgid, epoch: self.epoch, op: BackoffOp::Block, id: state.backoffs, begin, end };
+        state.send(0, &backoff);
+        self.backoffs.push(Blocked { conn, backoff });
+    }
+
+    /// Ends the backoffs of groups that serve again, or are not this OSD's any more.
+    pub(super) fn unblock(&mut self, cx: &mut Cx<'_>) {
+        for blocked in std::mem::take(&mut self.backoffs) {
+            let pg = blocked.backoff.pgid.pg;
+            let group = cx.maps.group_at(pg, self.epoch).filter(|group| group.primary() == self.id);
+            if group.is_some_and(|group| !group.enough) || group.is_some() && self.peering.contains_key(&pg) {
+                self.backoffs.push(blocked);
+                continue;
+            }
+            let backoff = Backoff { op: BackoffOp::Unblock, epoch: self.epoch, ..blocked.backoff };
+            cx.conns.send(blocked.conn, 0, &backoff);
+        }
+    }
+}
+
+/// All objects of a placement group, in the order that objects have: by their reversed hash.
+fn range(map: &OsdMap, pg: PgId) -> Option<(HObject, HObject)> {
+    let pg_num = map.pool(pg.pool)?.pg_num;
+    let bits = pg_num.next_power_of_two().trailing_zeros();
+    // Where the number of groups is no power of two, some have twice as many objects.
+    let half = bits > 0 && (pg.seed ^ 1 << (bits - 1)) >= pg_num;
+    let bits = if half { bits - 1 } else { bits };
+    let begin = HObject { pool: pg.pool, hash: pg.seed, snap: 0, ..HObject::min() };
+    let next = u64::from(pg.seed.reverse_bits()) + (1 << (32 - bits));
+    let end = match u32::try_from(next) {
+        Ok(next) => HObject { hash: next.reverse_bits(), ..begin.clone() },
+        Err(_) => HObject { max: true, ..HObject::min() },
+    };
+    Some((begin, end))
+}
