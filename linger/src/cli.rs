@@ -2,7 +2,7 @@
 
 use crate::runtime::Runtime;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -35,7 +35,9 @@ Examples:
   linger notify rbd greeting 'good morning'         send one and print who answered
   linger ls rbd greeting                            who watches
   linger map rbd greeting                           where the object is
-  linger osdmap osdmap.bin --pgs                    placement by a map from 'ceph osd getmap'";
+  linger osdmap osdmap.bin --pgs                    placement by a map from 'ceph osd getmap'
+  linger demo                                       what it is all about, without a cluster
+  linger mini                                       a cluster in memory, to try Ceph clients on";
 
 /// Options of all commands.
 #[derive(Debug, Clone, Default, Args)]
@@ -104,6 +106,15 @@ pub enum Command {
     ///
     /// Needs no cluster. Maps of Nautilus to Tentacle.
     Osdmap(Osdmap),
+    /// Keep a cluster in memory running, for any Ceph client to try things on
+    ///
+    /// A monitor and OSDs in this process speak Ceph's protocol on loopback; pools 'rbd' and 'test' are there. Prints
+    /// the path of a ceph.conf that has all a client needs. Runs until SIGINT or SIGTERM; nothing is kept.
+    Mini(Mini),
+    /// Show watch and notify on a cluster in memory: a notify, an OSD that dies, a loss and the return
+    ///
+    /// Needs no Ceph and no configuration; takes some seconds.
+    Demo,
 }
 
 /// `watch`
@@ -175,6 +186,46 @@ pub struct Osdmap {
     /// Print the OSDs of each placement group, as 'osdmaptool --test-map-pgs-dump-all' does
     #[arg(long)]
     pub pgs: bool,
+}
+
+/// `mini`
+#[derive(Debug, Clone, Args)]
+pub struct Mini {
+    /// Port of the monitor; OSDs take those after it [default: any that are free]
+    #[arg(long, value_name = "P", default_value_t = 0, hide_default_value = true)]
+    pub port: u16,
+    /// Folder for ceph.conf and keyring [default: a new one, removed at the end]
+    #[arg(long, value_name = "D")]
+    pub dir: Option<PathBuf>,
+    /// Number of OSDs
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub osds: u16,
+    /// How clients log in
+    #[arg(long, value_enum, default_value_t)]
+    pub auth: MiniAuth,
+    /// How frames are protected
+    #[arg(long, value_enum, default_value_t)]
+    pub mode: MiniMode,
+}
+
+/// How clients log in to `mini`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum MiniAuth {
+    /// With cephx and an AES key, which every release knows
+    #[default]
+    Cephx,
+    /// With cephx and an AES-256 key, as Tentacle makes them
+    Aes256k,
+    /// Not at all
+    None,
+}
+
+/// How frames to and from `mini` are protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum MiniMode {
+    /// With checksums
+    #[default]
+    Crc,
 }
 
 impl Cli {

@@ -40,8 +40,19 @@ fn help_and_version_are_results() {
         assert!(output.status.success() && output.stderr.is_empty() && !output.stdout.is_empty(), "{args:?}");
     }
     let help = String::from_utf8(linger(&["--help"]).stdout).unwrap();
-    for word in ["watch", "notify", "ls", "map", "osdmap", "--conf", "--keyring", "--mon-host", "Exit codes"]
-    {
+    for word in [
+        "watch",
+        "notify",
+        "ls",
+        "map",
+        "osdmap",
+        "mini",
+        "demo",
+        "--conf",
+        "--keyring",
+        "--mon-host",
+        "Exit codes",
+    ] {
         assert!(help.contains(word), "{word} is not in:\n{help}");
     }
 }

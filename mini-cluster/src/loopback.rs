@@ -23,6 +23,7 @@ pub struct Builder {
     osds: u16,
     auth: Auth,
     pools: Vec<PoolSpec>,
+    down_after: Option<Duration>,
     seed: Option<[u8; 32]>,
 }
 
@@ -35,6 +36,7 @@ impl Default for Builder {
             osds: 3,
             auth: Auth::Cephx(KeyType::Aes),
             pools: vec![PoolSpec::new("rbd"), PoolSpec::new("test")],
+            down_after: Some(Duration::from_secs(1)),
             seed: None,
         }
     }
@@ -63,6 +65,12 @@ impl Builder {
     #[must_use]
     pub fn pools(self, pools: Vec<PoolSpec>) -> Self {
         Self { pools, ..self }
+    }
+
+    /// When the monitor notices that an OSD is dead; never by itself if `None`.
+    #[must_use]
+    pub fn down_after(self, down_after: Option<Duration>) -> Self {
+        Self { down_after, ..self }
     }
 
     /// Makes the same keys, ids and nonces each time.
@@ -99,6 +107,7 @@ impl Builder {
         let mut settings = Settings::new(vec![mon], osds);
         settings.auth = self.auth;
         settings.pools = self.pools;
+        settings.down_after = self.down_after;
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let servers = Servers::new(Timestamp::default(), UnixTime(unix), settings, seed);
         MiniCluster::run(servers, mon, listeners)

@@ -1,8 +1,10 @@
 //! The commands.
 
 mod connect;
+mod demo;
 mod ls;
 mod map;
+mod mini;
 mod notify;
 mod osdmap;
 mod watch;
@@ -30,5 +32,7 @@ async fn online(cli: &Cli, format: Format) -> Result<Outcome, Failure> {
         Command::Ls(args) => ls::run(&cli.global, args, format).await,
         Command::Map(args) => map::run(&cli.global, args, format).await,
         Command::Osdmap(args) => osdmap::run(args, format),
+        Command::Mini(args) => mini::run(cli.global.runtime, args, format).await,
+        Command::Demo => demo::run(cli.global.runtime, format).await,
     }
 }

@@ -1,12 +1,16 @@
 //! What is printed: each result as JSON and as text. Field names are relied on by other programs.
 
+mod demo;
 mod map;
+mod mini;
 mod notify;
 mod osdmap;
 mod watch;
 mod watchers;
 
+pub use demo::{Actor, DemoLine};
 pub use map::{ObjectMap, PgMap};
+pub use mini::Ready;
 pub use notify::Done;
 pub use osdmap::MapSummary;
 pub use watch::{WatchLine, reason};

@@ -1,0 +1,55 @@
+//! `mini`: a cluster in memory, until it is told to end.
+
+use crate::cli::{self, MiniAuth, MiniMode};
+use crate::failure::{Failure, Outcome, tell};
+use crate::output::{AsyncStdout, Format, reader_gone};
+use crate::records::Ready;
+use crate::runtime::Runtime;
+use futures_lite::future::or;
+use linger_mini_cluster::{Auth, KeyType, MiniCluster};
+use std::io;
+use std::path::PathBuf;
+
+/// Runs until a signal comes.
+///
+/// # Errors
+/// A port is taken, or the folder cannot be written.
+pub async fn run(runtime: Runtime, args: &cli::Mini, format: Format) -> Result<Outcome, Failure> {
+    let mut signals = runtime.signals()?;
+    let auth = match args.auth {
+        MiniAuth::Cephx => Auth::Cephx(KeyType::Aes),
+        MiniAuth::Aes256k => Auth::Cephx(KeyType::Aes256k),
+        MiniAuth::None => Auth::None,
+    };
+    // The only mode there is.
+    let MiniMode::Crc = args.mode;
+    let cluster = MiniCluster::builder().port(args.port).osds(args.osds).auth(auth).start();
+    let cluster = cluster.map_err(|error| {
+        Failure::new("cannot start the cluster", error, "choose another --port, or leave it out")
+    })?;
+    let (dir, _temporary) = folder(args).map_err(|error| unwritable(&error))?;
+    let conf = cluster.write_conf(&dir).map_err(|error| unwritable(&error))?;
+    let (conf, mon) = (conf.display().to_string(), cluster.mon().to_string());
+    AsyncStdout::new(format).write(&Ready { conf: conf.clone(), mon }).await?;
+    tell(&format!(
+        "a cluster of {} OSDs runs until Ctrl-C; try: linger -c {conf} watch rbd greeting --create",
+        args.osds
+    ));
+    or(signals.next(), reader_gone()).await;
+    Ok(Outcome::Done)
+}
+
+/// The folder for the configuration; a temporary one goes with the second value.
+fn folder(args: &cli::Mini) -> io::Result<(PathBuf, Option<tempfile::TempDir>)> {
+    match &args.dir {
+        Some(dir) => Ok((dir.clone(), None)),
+        None => {
+            let dir = tempfile::Builder::new().prefix("linger-mini-").tempdir()?;
+            Ok((dir.path().to_owned(), Some(dir)))
+        }
+    }
+}
+
+fn unwritable(error: &io::Error) -> Failure {
+    Failure::new("cannot write the cluster's ceph.conf", error, "name a folder that can be written by --dir")
+}
