@@ -10,6 +10,7 @@
 
 mod conn;
 mod conns;
+mod journal;
 mod keys;
 mod login;
 #[cfg(feature = "loopback")]
@@ -24,6 +25,7 @@ mod timers;
 mod who;
 
 pub use conns::{ConnId, Output};
+pub use journal::{Deed, Record};
 pub use linger_wire::cephx::KeyType;
 #[cfg(feature = "loopback")]
 pub use loopback::{Builder, MiniCluster};

@@ -4,6 +4,7 @@ mod faults;
 
 use crate::conn::{Client, Conn, News};
 use crate::conns::{ConnId, Conns, Output};
+use crate::journal::{Journal, Record};
 use crate::keys::Keys;
 use crate::maps::{self, Maps};
 use crate::mon;
@@ -42,6 +43,7 @@ pub struct Servers {
     store: Store,
     conns: Conns,
     timers: Timers,
+    journal: Journal,
     /// Which monitors run.
     mons: Vec<bool>,
     osds: Vec<Osd>,
@@ -76,6 +78,7 @@ impl Servers {
             store: Store::default(),
             conns: Conns::default(),
             timers: Timers::default(),
+            journal: Journal::default(),
             mons: vec![true; settings.mons.len()],
             osds,
             next_nonce: first_nonce + count,
@@ -93,6 +96,16 @@ impl Servers {
     #[must_use]
     pub fn admin(&self) -> &User {
         self.keys.admin()
+    }
+
+    /// Keeps a journal from now on; [`journal`](Self::journal) empties it.
+    pub fn keep_journal(&mut self) {
+        self.journal.wanted = true;
+    }
+
+    /// What happened since the last call, if a journal is kept.
+    pub fn journal(&mut self) -> Vec<Record> {
+        self.journal.take()
     }
 
     /// What the cluster is like.
@@ -263,6 +276,7 @@ impl Servers {
             store: &mut self.store,
             conns: &mut self.conns,
             timers: &mut self.timers,
+            journal: &mut self.journal,
             rng: &mut self.rng,
         };
         run(osd, &mut cx);

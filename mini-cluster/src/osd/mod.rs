@@ -7,6 +7,7 @@ mod ops;
 mod watch;
 
 use crate::conns::{ConnId, Conns};
+use crate::journal::{Deed, Journal};
 use crate::maps::Maps;
 use crate::settings::Settings;
 use crate::store::{ObjectId, ObjectKey, Store};
@@ -35,10 +36,15 @@ pub(crate) struct Cx<'a> {
     pub store: &'a mut Store,
     pub conns: &'a mut Conns,
     pub timers: &'a mut Timers,
+    pub journal: &'a mut Journal,
     pub rng: &'a mut ChaCha8Rng,
 }
 
 impl Cx<'_> {
+    fn note(&mut self, osd: i32, object: ObjectId, deed: impl FnOnce() -> Deed) {
+        self.journal.note(self.now, osd, &self.store.key(object).name, deed);
+    }
+
     /// A point in time within `most` from now.
     pub fn within(&mut self, most: Duration) -> Timestamp {
         let most = u64::try_from(most.as_micros()).unwrap_or(u64::MAX);

@@ -6,6 +6,7 @@
 
 use super::{Cx, Osd};
 use crate::conns::ConnId;
+use crate::journal::Deed;
 use crate::store::ObjectId;
 use crate::timers::Timer;
 use bytes::Bytes;
@@ -208,6 +209,12 @@ impl Osd {
             }
         }
         cx.timers.at(notify.ends, Timer::Notify { osd: self.id, object, notify_id: id });
+        cx.note(self.id, object, || Deed::NotifyStarted {
+            notify_id: id,
+            notifier: notify.notifier,
+            payload: notify.payload.clone(),
+            asked: notify.waiting.iter().copied().collect(),
+        });
         loaded.notifies.insert(id, notify);
         self.complete(object, cx);
     }
@@ -229,7 +236,7 @@ impl Osd {
         let done: Vec<u64> = loaded.notifies.iter().filter_map(done).collect();
         for id in done {
             if let Some(notify) = loaded.notifies.remove(&id) {
-                cx.conns.send(notify.conn, 0, &notify.completion(id, 0));
+                notify.end(self.id, object, id, 0, cx);
             }
         }
     }
@@ -250,7 +257,10 @@ impl Osd {
                 cx.timers.at(ends, timer);
             }
             (_, Some(ends)) if ends > cx.now => cx.timers.at(ends, timer),
-            _ => self.expire(object, watcher, cx),
+            _ => {
+                cx.note(self.id, object, || Deed::WatchExpired(watcher));
+                self.expire(object, watcher, cx);
+            }
         }
     }
 
@@ -260,7 +270,7 @@ impl Osd {
         if loaded.notifies.get(&id).is_some_and(|notify| notify.ends <= cx.now)
             && let Some(notify) = loaded.notifies.remove(&id)
         {
-            cx.conns.send(notify.conn, 0, &notify.completion(id, -ETIMEDOUT));
+            notify.end(self.id, object, id, -ETIMEDOUT, cx);
         }
     }
 
@@ -301,21 +311,23 @@ impl Notify {
         }
     }
 
-    fn completion(&self, notify_id: u64, return_code: i32) -> WatchNotify {
-        let acks = self.acks.iter();
-        let acks = NotifyAcks {
-            acks: acks
-                .map(|(watcher, reply)| NotifyAck { watcher: *watcher, reply: reply.clone() })
-                .collect(),
+    /// Tells the notifier how it ended.
+    fn end(self, osd: i32, object: ObjectId, notify_id: u64, return_code: i32, cx: &mut Cx<'_>) {
+        let ack =
+            |(watcher, reply): (&WatcherId, &Bytes)| NotifyAck { watcher: *watcher, reply: reply.clone() };
+        let watchers = NotifyAcks {
+            acks: self.acks.iter().map(ack).collect(),
             missed: self.waiting.iter().copied().collect(),
         };
-        WatchNotify {
+        let message = WatchNotify {
             opcode: NotifyOpcode::Complete,
             payload: Bytes::new(),
             return_code,
-            reply: acks.to_bytes(),
+            reply: watchers.to_bytes(),
             ..self.to_watcher(notify_id, self.cookie)
-        }
+        };
+        cx.conns.send(self.conn, 0, &message);
+        cx.note(osd, object, || Deed::NotifyDone { notify_id, return_code, watchers });
     }
 }
 
