@@ -2,6 +2,7 @@
 
 mod checks;
 mod command;
+mod embedding;
 mod module_map;
 mod setup;
 mod steps;

@@ -9,8 +9,17 @@ use std::path::Path;
 const PAGE: &str = "CONTRIBUTING.md";
 
 /// Every package and every module directly below these stands in the map.
-const WITH_MODULES: &[&str] =
-    &["wire", "proto-core", "client", "runtime-tokio", "runtime-smol", "linger", "testbed", "adapter-tests"];
+const WITH_MODULES: &[&str] = &[
+    "wire",
+    "proto-core",
+    "client",
+    "runtime-tokio",
+    "runtime-smol",
+    "runtime-embassy",
+    "linger",
+    "testbed",
+    "adapter-tests",
+];
 
 /// Checks the map: what it names exists, and nothing is left out.
 ///

@@ -2,6 +2,7 @@
 
 use super::checks;
 use super::command::{Packages, build_tests, check, counted, tests};
+use super::embedding::{self, BARE, EMBASSY, HOSTED, embassy};
 use super::setup::{has_toolchain, set_up};
 use super::suite::{CLUSTER, others, tentacle};
 use super::tally::Tally;
@@ -69,30 +70,34 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "tentacle", about: "real Tentacle clusters", slot: TENTACLE, run: tentacle },
     Step { name: "others", about: "Nautilus and Reef, in short, in secure mode", slot: OTHERS, run: others },
     Step { name: "chaos", about: "faults on Pacific clusters", slot: PACIFIC, run: chaos },
-    Step { name: "embed", about: "loops of one's own, on a real cluster", slot: EMBEDDING, run: embed },
+    Step { name: "embed", about: "loops of one's own, and embassy, on Pacific", slot: EMBEDDING, run: embed },
+    Step { name: "bare", about: "a program without std", slot: EMBEDDING, run: embedding::bare },
+    Step { name: "ticks", about: "embassy's tick rates", slot: EMBEDDING, run: embedding::ticks },
 ];
 
 /// Packages whose tests compare with Ceph's tools.
 const CEPH: &[&str] = &["linger-conformance", "linger-mini-cluster"];
 /// Packages whose tests break clusters, each its own.
 const CHAOS: &[&str] = &["linger-chaos"];
-/// Packages whose programs drive the core by loops of their own.
-const EMBEDDED: &[&str] = &["linger-examples"];
 const FUZZ: &str = "fuzz/Cargo.toml";
 
 fn fmt() -> Result<Tally> {
     check(&mut cargo(&["fmt", "--all", "--check"]))?;
-    check(&mut cargo(&["fmt", "--manifest-path", FUZZ, "--check"]))
+    check(&mut cargo(&["fmt", "--manifest-path", FUZZ, "--check"]))?;
+    check(&mut cargo(&["fmt", "--all", "--manifest-path", EMBASSY, "--check"]))
 }
 
 fn build() -> Result<Tally> {
     check(&mut build_tests())?;
-    check(&mut cargo(&["test", "--manifest-path", FUZZ, "--no-run"]))
+    check(&mut cargo(&["test", "--manifest-path", FUZZ, "--no-run"]))?;
+    check(&mut embassy("test", &["-p", "linger-embassy-host"], &["--no-run"]))
 }
 
 fn clippy() -> Result<Tally> {
     check(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    check(&mut cargo(&["clippy", "--manifest-path", FUZZ, "--lib", "--tests", "--", "-D", "warnings"]))
+    check(&mut cargo(&["clippy", "--manifest-path", FUZZ, "--lib", "--tests", "--", "-D", "warnings"]))?;
+    check(&mut embassy("clippy", HOSTED, &["--all-targets", "--", "-D", "warnings"]))?;
+    check(&mut embassy("clippy", BARE, &["--", "-D", "warnings"]))
 }
 
 fn no_std() -> Result<Tally> {
@@ -108,7 +113,8 @@ fn msrv() -> Result<Tally> {
 }
 
 fn doc() -> Result<Tally> {
-    check(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+    check(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+    check(embassy("doc", &["-p", "linger-embassy"], &["--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// cargo-deny takes longer to build than all of this, so it is used where it is. Licences are checked without it.
@@ -121,11 +127,13 @@ fn deny() -> Result<Tally> {
 }
 
 fn doctest() -> Result<Tally> {
-    counted(&mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]))
+    let mut tally = counted(&mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]))?;
+    tally.add(&counted(&mut embassy("test", &["-p", "linger-embassy"], &["--doc"]))?);
+    Ok(tally)
 }
 
 fn unit() -> Result<Tally> {
-    tests(Packages::AllBut(&[CEPH, CLUSTER, CHAOS, EMBEDDED].concat()), &[])
+    tests(Packages::AllBut(&[CEPH, CLUSTER, CHAOS, embedding::PACKAGES].concat()), &[])
 }
 
 fn fuzz() -> Result<Tally> {
@@ -146,7 +154,7 @@ fn pacific() -> Result<Tally> {
 }
 
 fn embed() -> Result<Tally> {
-    on_cluster(|envs| tests(Packages::Only(EMBEDDED), envs))
+    on_cluster(embedding::on_a_cluster)
 }
 
 /// One Pacific cluster for all tests that do not stop daemons, as each test is a process of its own.
