@@ -38,6 +38,14 @@ impl Arena {
     /// # Errors
     /// The cluster does not boot, or somebody does not answer.
     pub fn open(builder: Builder) -> Result<Self> {
+        Self::open_with(builder, TIMEOUT)
+    }
+
+    /// The same with another timeout of the watches.
+    ///
+    /// # Errors
+    /// As [`Arena::open`].
+    pub fn open_with(builder: Builder, timeout: Duration) -> Result<Self> {
         let cluster = Arc::new(builder.boot()?);
         let pool = cluster.pool(POOL, PoolKind::Replicated, GROUPS)?;
         let objects: Vec<_> = (0..OBJECTS).map(|number| pool.object(format!("object{number}"))).collect();
@@ -45,8 +53,8 @@ impl Arena {
         objects.iter().try_for_each(|object| admin.write_full(object, b""))?;
         let start = Instant::now();
         let ledger = Arc::new(Ledger::new(start));
-        let linger = LingerWatcher::start(cluster.conf(), &objects, TIMEOUT, &ledger)?;
-        let librados = LibradosWatcher::start(&cluster, &objects, TIMEOUT, &ledger)?;
+        let linger = LingerWatcher::start(cluster.conf(), &objects, timeout, &ledger)?;
+        let librados = LibradosWatcher::start(&cluster, &objects, timeout, &ledger)?;
         let notifier = Notifier::start(&cluster, &objects, &ledger)?;
         let arena = Self { cluster, objects, ledger, notifier, librados, linger };
         arena.settle(start)?;

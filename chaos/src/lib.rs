@@ -13,6 +13,7 @@ mod librados_watcher;
 mod linger_watcher;
 mod mix;
 mod notifier;
+mod soak;
 mod table;
 
 pub use arena::{Arena, OBJECTS, TIMEOUT};
@@ -20,4 +21,5 @@ pub use fault::Fault;
 pub use interval::{Intervals, measure_intervals};
 pub use ledger::{Ledger, Report, Side, Verdict};
 pub use mix::{Mix, SEED_VAR};
+pub use soak::Soak;
 pub use table::Row;

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use clap::Parser;
-use linger_chaos::{Arena, Fault, Intervals, Mix, Row, measure_intervals};
+use linger_chaos::{Arena, Fault, Intervals, Mix, Row, Soak, measure_intervals};
 use std::time::Duration;
 
 /// Faults on real clusters, with watchers of linger and of librados side by side.
@@ -21,6 +21,12 @@ struct Options {
     /// Measure how soon watches are back after so many new intervals with the same primary.
     #[arg(long, value_name = "N", conflicts_with = "faults")]
     intervals: Option<usize>,
+    /// Let daemons restart for so many minutes while tickets and keys live for --lifetime seconds.
+    #[arg(long, value_name = "M", conflicts_with_all = ["faults", "intervals", "minutes"])]
+    soak: Option<u64>,
+    /// What a soak's tickets and keys live for, in seconds.
+    #[arg(long, value_name = "S", default_value_t = 30, requires = "soak")]
+    lifetime: u64,
     /// Name the faults.
     #[arg(long)]
     list: bool,
@@ -34,6 +40,12 @@ fn main() -> Result<()> {
     }
     if let Some(changes) = options.intervals {
         return intervals(changes);
+    }
+    if let Some(minutes) = options.soak {
+        let (time, lifetime) = (Duration::from_secs(minutes * 60), Duration::from_secs(options.lifetime));
+        let row = Soak { time, lifetime }.run()?;
+        println!("{}\n{}", Row::HEAD, row.markdown());
+        return row.check();
     }
     if let Some(minutes) = options.minutes {
         let row = Mix::new(Duration::from_secs(minutes * 60))?.run()?;

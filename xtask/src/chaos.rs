@@ -9,7 +9,7 @@ use std::process::ExitCode;
 /// What to do; `--help` after `--` says what there is.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// For linger-chaos: --minutes M, FAULT..., --times N, --intervals N, --list.
+    /// For linger-chaos: --minutes M, --soak M, FAULT..., --times N, --intervals N, --list.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     words: Vec<OsString>,
 }
