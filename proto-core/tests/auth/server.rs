@@ -21,6 +21,9 @@ pub struct Server {
     pub client_key: CryptoKey,
     /// What the services' rotating keys are, and of which type new session keys.
     pub service_key: CryptoKey,
+    /// The number of that key; the one before it is still good.
+    generation: u64,
+    old_key: Option<CryptoKey>,
     rng: ChaCha8Rng,
     challenge: u64,
     pub validity: UTime,
@@ -34,12 +37,23 @@ impl Server {
         Self {
             client_key: key(kind, 1),
             service_key: key(kind, 2),
+            generation: 3,
+            old_key: None,
             rng: ChaCha8Rng::seed_from_u64(9),
             challenge: 77,
             validity: UTime { sec: 100, nsec: 0 },
             secret: vec![],
             gives: 5,
         }
+    }
+
+    /// A new rotating key; the one before the last is forgotten.
+    pub fn rotate(&mut self) {
+        let mut bytes = vec![0; self.service_key.secret().len()];
+        self.rng.fill_bytes(&mut bytes);
+        let new = CryptoKey::new(self.service_key.key_type(), UTime::default(), &bytes).unwrap();
+        self.old_key = Some(core::mem::replace(&mut self.service_key, new));
+        self.generation += 1;
     }
 
     pub fn confounder(&mut self) -> [u8; 16] {
@@ -71,7 +85,7 @@ impl Server {
         let info = ServiceTicketInfo { ticket, session_key: session_key.clone() };
         let confounder = self.confounder();
         let blob = self.service_key.seal(Usage::TicketInfo, &confounder, &info).unwrap();
-        let blob = TicketBlob { secret_id: 3, blob };
+        let blob = TicketBlob { secret_id: self.generation, blob };
         let mine = ServiceTicket { session_key: session_key.clone(), validity: self.validity };
         let ticket = match old {
             None => TicketForm::Plain(blob),
@@ -91,7 +105,12 @@ impl Server {
     }
 
     pub fn open(&self, ticket: &TicketBlob) -> Option<CryptoKey> {
-        let info = self.service_key.open_as::<ServiceTicketInfo>(Usage::TicketInfo, &ticket.blob);
+        let key = match self.generation.checked_sub(ticket.secret_id)? {
+            0 => &self.service_key,
+            1 => self.old_key.as_ref()?,
+            _ => return None,
+        };
+        let info = key.open_as::<ServiceTicketInfo>(Usage::TicketInfo, &ticket.blob);
         info.ok().map(|info| info.session_key)
     }
 
