@@ -18,6 +18,7 @@ pub mod many;
 pub mod modes;
 pub mod objects;
 pub mod own_modes;
+pub mod own_mons;
 pub mod support;
 pub mod watches;
 

@@ -16,6 +16,7 @@ conformance! { Tokio => need_daemons!();
         the_cluster_s_log_shows_the_mode_that_was_asked_for,
         a_mode_that_the_cluster_refuses_is_named,
         secure_alone_is_never_given_up_for_a_cluster_without_keys;
+    own_mons: one_dead_monitor_of_three_is_no_hindrance;
 }
 
 #[derive(Clone)]

@@ -11,7 +11,8 @@ use std::path::Path;
 pub(super) const CLUSTER: &[&str] = &["linger-testbed", "linger-tokio", "linger-smol", "linger"];
 
 /// Tests that boot clusters of their own: what those are like does not depend on the shared one.
-const OWN: &[&str] = &["daemons::", "failover::", "losses::", "map_equals_ceph_osd_map", "own_modes::"];
+const OWN: &[&str] =
+    &["daemons::", "failover::", "losses::", "map_equals_ceph_osd_map", "own_modes::", "own_mons::"];
 
 /// Tests of what only a cluster with keys refuses.
 const KEYS: &[&str] = &["a_wrong_key", "caps"];
