@@ -58,6 +58,9 @@ struct Watch {
     next_ping: Timestamp,
     /// When the last confirmed request was encoded.
     confirmed: Timestamp,
+    /// When the first WATCH or RECONNECT was encoded that may have bound this cookie to this connection:
+    /// one that comes to the OSD after that does not start its timer anew.
+    bound: Option<Timestamp>,
     deaf_since: Option<Timestamp>,
     /// Registered anew since it was live.
     is_new: bool,
@@ -197,6 +200,7 @@ impl Watches {
             pings: BTreeSet::new(),
             next_ping: Timestamp::MAX,
             confirmed: cx.now,
+            bound: None,
             deaf_since: None,
             is_new: true,
             announced: false,
@@ -241,10 +245,15 @@ impl Watches {
             return true;
         };
         let Some(object) = watch.object.clone() else { return true };
+        let before = watch.target.map(|target| target.osd);
         watch.target = cl.sessions.targets.place(Member::Watch(key), &object, Overlay::Write, cl.map);
         let placed = watch.target.is_some();
+        let same_conn = why != Why::Reset && before == watch.target.map(|target| target.osd);
         if placed {
             self.input_with(key, Input::Moved, Detail { why: Some(why), ..Detail::default() }, cl, cx);
+        }
+        if let Some(watch) = self.watches.get_mut(key).filter(|_| !same_conn) {
+            watch.bound = None;
         }
         placed
     }

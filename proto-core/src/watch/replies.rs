@@ -31,6 +31,7 @@ impl Watches {
             version: Some(answer.reply.user_version).filter(|version| *version > 0),
             why: None,
         };
+        let mut doubtful = false;
         let input = match (answer.role, detail.errno) {
             (WatchRole::Unwatch, _) => Input::Unwatched,
             (_, Some(errno)) => Input::Failed(cause_of(errno)),
@@ -38,14 +39,26 @@ impl Watches {
             (WatchRole::Register, None) if cx.now >= answer.sent.saturating_add(watch.lease()) => {
                 // Gives RECONNECT a lease of its own to be answered in.
                 watch.confirmed = cx.now;
+                watch.bound.get_or_insert(answer.sent);
                 Input::RegisteredLate
             }
             (role, None) => {
-                watch.confirmed = answer.sent;
+                // Over the connection that has the watch already it was not a sign of life.
+                let bound = *watch.bound.get_or_insert(answer.sent);
+                match role {
+                    WatchRole::Reconnect => watch.confirmed = watch.confirmed.max(bound),
+                    _ => watch.confirmed = bound,
+                }
+                doubtful = watch.confirmed < answer.sent;
                 if role == WatchRole::Reconnect { Input::Reconnected } else { Input::Registered }
             }
         };
         self.input_with(key, input, detail, cl, cx);
+        if let Some(watch) = self.watches.get_mut(key).filter(|watch| doubtful && watch.state == State::Live)
+        {
+            watch.next_ping = cx.now;
+            self.arm(key, cx);
+        }
     }
 
     fn on_ping_reply(&mut self, key: WatchKey, answer: &Answer<'_>, cl: &mut Cluster<'_>, cx: &mut Context) {

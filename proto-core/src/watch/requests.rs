@@ -36,6 +36,7 @@ impl Watches {
         let cookie = self.new_cookie();
         let Some(watch) = self.watches.get_mut(key) else { return };
         let old = core::mem::replace(&mut watch.cookie, cookie);
+        watch.bound = None;
         self.by_cookie.remove(&old);
         self.by_cookie.insert(cookie, key);
         watch.deliveries.clear();
@@ -83,9 +84,13 @@ impl Watches {
     /// Forgets what is under way: late answers to it are strays.
     pub(super) fn cancel_requests(&mut self, key: WatchKey, cl: &mut Cluster<'_>) {
         let Some(watch) = self.watches.get_mut(key) else { return };
-        let pings = core::mem::take(&mut watch.pings);
-        for tid in pings.into_iter().chain(watch.tid.take()) {
+        for tid in core::mem::take(&mut watch.pings) {
             cl.sessions.cancel(tid);
+        }
+        let Some(op) = watch.tid.take().and_then(|tid| cl.sessions.cancel(tid)) else { return };
+        if let (Owner::Watch(_, WatchRole::Register | WatchRole::Reconnect), Some(sent)) = (op.owner, op.sent)
+        {
+            watch.bound.get_or_insert(sent);
         }
     }
 

@@ -173,6 +173,56 @@ fn a_late_answer_of_a_cancelled_reconnect_is_ignored() {
     sim.quiet();
 }
 
+/// An OSD that has the watch bound to the connection does not start its timer anew for a RECONNECT that
+/// comes over that connection, so the lease must not either; a ping makes up for it.
+#[test]
+fn a_reconnect_over_the_same_connection_is_no_sign_of_life() {
+    let (mut sim, watch) = watching();
+    let osd = sim.primary(&object("obj"));
+    sim.run(secs(4));
+    sim.hold = vec!["ping"];
+    let before = sim.client.status(sim.now, watch).unwrap().lease_left;
+    let pings = sim.count("ping");
+    sim.move_to(&object("obj"), &[osd]);
+    assert!(!sim.live(watch).may_have_missed);
+    let status = sim.client.status(sim.now, watch).unwrap();
+    assert!(status.is_live && status.lease_left <= before, "{status:?} after {before:?}");
+    sim.run(millis(0));
+    assert_eq!(sim.count("ping"), pings + 1, "a ping follows at once");
+    sim.answer("ping", 0);
+    let status = sim.client.status(sim.now, watch).unwrap();
+    assert_eq!(status.lease_left, secs(30), "{status:?}");
+}
+
+/// A WATCH that was sent twice over one connection, as the group had a new interval in between, counts from
+/// the first time: that one may be what started the OSD's timer.
+#[test]
+fn a_watch_sent_twice_counts_from_the_first_time() {
+    let mut sim = Sim::connected();
+    sim.hold = vec!["watch"];
+    let obj = object("obj");
+    let osd = sim.primary(&obj);
+    let watch = sim.client.watch(sim.now, obj.clone(), WatchOptions::default()).unwrap();
+    sim.settle();
+    let first = sim.last("watch");
+    sim.run(secs(2));
+    sim.move_to(&obj, &[osd]);
+    let second = sim.last("watch");
+    assert_ne!(first.tid, second.tid);
+    assert_eq!(first.watch(), second.watch(), "the same cookie");
+    sim.reply(&second, 0);
+    sim.settle();
+    assert_eq!(sim.live(watch).generation, 0);
+    let status = sim.client.status(sim.now, watch).unwrap();
+    assert_eq!(status.lease_left, secs(28), "{status:?}");
+    // A connection of its own binds it anew.
+    sim.hold.clear();
+    sim.reset(Who::Osd(osd));
+    sim.run(secs(1));
+    assert!(!sim.live(watch).may_have_missed);
+    assert!(sim.client.status(sim.now, watch).unwrap().lease_left > secs(28));
+}
+
 #[test]
 fn a_pool_that_is_not_there_yet_is_waited_for() {
     let mut sim = Sim::connected();
