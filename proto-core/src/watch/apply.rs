@@ -129,7 +129,6 @@ impl Watches {
         // What was last proved is the start of the gap, not the moment it was noticed.
         let since = watch.deaf_since.map_or(watch.confirmed, |since| since.min(watch.confirmed));
         watch.deaf_since = Some(since);
-        watch.deliveries.clear();
         watch.give_up_at = watch.give_up_at.filter(|_| watch.state != State::Barred);
     }
 

@@ -1,8 +1,10 @@
 //! Notifies on their way to the user, and answers on their way back.
 
-use crate::support::{Sim, Who, millis, object, secs, watching};
+use crate::support::{Sim, Who, lost, millis, object, secs, watching};
 use bytes::Bytes;
-use linger_core::{CommandError, LossCause, Notify, OnDrop, WatchEvent, WatchId, WatchOptions, WhenFull};
+use linger_core::{
+    CommandError, LossCause, Notify, OnDrop, Reregister, WatchEvent, WatchId, WatchOptions, WhenFull,
+};
 use linger_wire::msg::Op;
 
 /// (notify id, cookie, reply) of all acks since the last call.
@@ -89,6 +91,24 @@ fn two_sessions_deliver_while_the_watch_moves() {
     assert!(sim.seen.iter().filter(|request| request.kind == "ack").all(|request| request.osd == new));
     assert_eq!(acks(&mut sim).len(), 3);
     assert_eq!(sim.client.totals(sim.now).duplicates, 1);
+}
+
+/// A watch that its client counts as lost may still be one to its OSD, which delivers again what it has no
+/// ack for.
+#[test]
+fn a_lost_watch_gets_no_notify_twice() {
+    let manual = WatchOptions { reregister: Reregister::Manual, ..WatchOptions::default() };
+    let (mut sim, watch) = Sim::watching(manual);
+    let osd = sim.primary(&object("obj"));
+    sim.notify(osd, 1, 77, b"hello");
+    let notify = sim.got(watch);
+    sim.hold = vec!["ping"];
+    sim.run(secs(31));
+    assert_eq!(sim.error(watch), lost(LossCause::Lease, None));
+    assert!(matches!(sim.next(watch), Some(WatchEvent::ReregisterNeeded { .. })));
+    sim.notify(osd, 1, 77, b"hello");
+    sim.quiet();
+    sim.client.ack(sim.now, notify.token, reply("late")).unwrap();
 }
 
 #[test]
