@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use linger_core::Timestamp;
 use linger_wire::Name;
-use linger_wire::msg::{NotifyAcks, WatcherId};
+use linger_wire::msg::{NotifyAcks, Op, WatcherId};
 
 /// Something that an OSD did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,21 @@ pub enum Deed {
         /// Who answered and who did not.
         watchers: NotifyAcks,
     },
+    /// A request came, or was looked at again; only if requests are wanted.
+    Request {
+        /// The client that sent it.
+        client: u64,
+        /// Its transaction.
+        tid: u64,
+        /// The client's map.
+        epoch: u32,
+        /// What is to be done.
+        ops: Vec<Op>,
+        /// What becomes of it: run, wait, drop, block.
+        verdict: &'static str,
+    },
+    /// A watch is bound to a connection of its client.
+    WatchConnected(WatcherId),
     /// A watch was not pinged in time and is gone.
     WatchExpired(WatcherId),
 }
@@ -50,6 +65,7 @@ pub enum Deed {
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     pub wanted: bool,
+    pub requests: bool,
     records: Vec<Record>,
 }
 

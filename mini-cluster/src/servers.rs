@@ -98,9 +98,10 @@ impl Servers {
         self.keys.admin()
     }
 
-    /// Keeps a journal from now on; [`journal`](Self::journal) empties it.
-    pub fn keep_journal(&mut self) {
+    /// Keeps a journal from now on, of all requests if they are wanted; [`journal`](Self::journal) empties it.
+    pub fn keep_journal(&mut self, requests: bool) {
         self.journal.wanted = true;
+        self.journal.requests = requests;
     }
 
     /// What happened since the last call, if a journal is kept.
@@ -161,6 +162,12 @@ impl Servers {
         let PgId { pool, seed: hash } = self.raw(object)?;
         let (nspace, key, name) = (object.namespace.clone(), object.key.clone(), object.name.clone());
         self.store.find(&ObjectKey { pool, hash, nspace, key, name })
+    }
+
+    /// The address by which the client at a connection is known, once its session is open.
+    #[must_use]
+    pub fn client_addr(&self, conn: ConnId) -> Option<EntityAddr> {
+        self.conns.get(conn)?.client.as_ref().map(|client| client.addr)
     }
 
     /// A client connects; `None` if the daemon's process is gone: refuse it.

@@ -4,6 +4,7 @@ mod chaos;
 mod cluster;
 mod demo;
 mod matrix;
+mod sim;
 mod test;
 mod tree;
 
@@ -24,6 +25,9 @@ enum Chore {
     Demo(demo::Options),
     /// Every release in every way to connect, with the functional tests on each: half an hour.
     Matrix(matrix::Options),
+    /// Clients and a cluster in a simulated world, from seeds.
+    #[command(disable_help_flag = true)]
+    Sim(sim::Options),
     /// Everything that has to hold: lints, tests, real clusters.
     Test(test::Options),
 }
@@ -34,6 +38,7 @@ fn main() -> Result<ExitCode> {
         Chore::Cluster(verb) => cluster::run(verb)?,
         Chore::Demo(options) => demo::run(&options)?,
         Chore::Matrix(options) => return matrix::run(&options),
+        Chore::Sim(options) => return sim::run(&options),
         Chore::Test(options) => return test::run(&options),
     }
     Ok(ExitCode::SUCCESS)

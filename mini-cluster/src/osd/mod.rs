@@ -149,7 +149,11 @@ impl Osd {
     }
 
     fn admit(&mut self, conn: ConnId, tid: u64, request: OpRequest, cx: &mut Cx<'_>) {
-        match self.judge(conn, &request, cx) {
+        let verdict = self.judge(conn, &request, cx);
+        if cx.journal.requests {
+            self.note(conn, tid, &request, &verdict, cx);
+        }
+        match verdict {
             Verdict::Run => self.run(conn, tid, &request, cx),
             Verdict::Block => self.block(conn, request.pgid, cx),
             Verdict::Wait if self.waiting.len() < WAITING_MAX => {
@@ -157,6 +161,19 @@ impl Osd {
             }
             Verdict::Drop | Verdict::Wait => {}
         }
+    }
+
+    fn note(&self, conn: ConnId, tid: u64, request: &OpRequest, verdict: &Verdict, cx: &mut Cx<'_>) {
+        let client = cx.conns.get(conn).and_then(|conn| conn.client.as_ref()).map_or(0, |client| client.id);
+        let verdict = match verdict {
+            Verdict::Run => "run",
+            Verdict::Wait => "wait",
+            Verdict::Drop => "drop",
+            Verdict::Block => "block",
+        };
+        let OpRequest { epoch, ops, .. } = request;
+        let deed = || Deed::Request { client, tid, epoch: *epoch, ops: ops.clone(), verdict };
+        cx.journal.note(cx.now, self.id, &request.oid, deed);
     }
 
     fn judge(&self, conn: ConnId, request: &OpRequest, cx: &Cx<'_>) -> Verdict {

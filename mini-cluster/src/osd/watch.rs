@@ -158,6 +158,7 @@ impl Osd {
         watch.last_ping = cx.now;
         let ends = cx.now.saturating_add(watch.timeout);
         watch.ends = will_ping.then_some(ends);
+        cx.journal.note(cx.now, self.id, &cx.store.key(object).name, || Deed::WatchConnected(watcher));
         // Also armed for one that does not ping: it looks again when the connection is gone.
         cx.timers.at(ends, Timer::Watch { osd: self.id, object, watcher });
         for (id, notify) in loaded.notifies.iter().filter(|(_, notify)| notify.waiting.contains(&watcher)) {

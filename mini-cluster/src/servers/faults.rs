@@ -143,15 +143,19 @@ impl Servers {
         self.settle();
     }
 
-    /// A new interval of a placement group with the same primary: its last copy goes or comes back.
+    /// A new interval of a placement group with the same primary: a copy goes, or they change places, or all
+    /// is as before. Nothing happens to a group of one copy.
     pub fn new_interval(&mut self, now: Timestamp, pg: PgId) {
-        let mapping = pg_to_osds(self.map(), pg);
-        let acting = mapping.acting.as_slice();
-        let osds = match self.map().pg_temp.contains_key(&pg) {
-            true => &[],
-            false => &acting[..acting.len().saturating_sub(1).max(1)],
-        };
-        self.place(now, pg, osds);
+        let mut osds = pg_to_osds(self.map(), pg).acting.as_slice().to_vec();
+        let min_size = self.map().pool(pg.pool).map_or(1, |pool| usize::from(pool.min_size));
+        if self.map().pg_temp.contains_key(&pg) {
+            osds.clear();
+        } else if osds.len() > min_size.max(1) {
+            osds.pop();
+        } else if let Some(others) = osds.get_mut(1..) {
+            others.reverse();
+        }
+        self.place(now, pg, &osds);
     }
 
     /// Gives a pool another number of placement groups.

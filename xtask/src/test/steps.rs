@@ -32,6 +32,7 @@ const PLACEMENT: &str = "corpus and placement";
 const PACIFIC: &str = "Pacific";
 const TENTACLE: &str = "Tentacle";
 const OTHERS: &str = "other releases";
+const SIMULATOR: &str = "simulator";
 const EMBEDDING: &str = "embedding";
 
 /// The budget. Slots without steps are kept for what is to come; they add up to 37 minutes of the 40.
@@ -42,7 +43,7 @@ pub(super) const SLOTS: &[Slot] = &[
     Slot { name: PACIFIC, minutes: 6 },
     Slot { name: TENTACLE, minutes: 6 },
     Slot { name: OTHERS, minutes: 3 },
-    Slot { name: "simulator", minutes: 3 },
+    Slot { name: SIMULATOR, minutes: 3 },
     Slot { name: EMBEDDING, minutes: 3 },
 ];
 
@@ -70,6 +71,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "tentacle", about: "real Tentacle clusters", slot: TENTACLE, run: tentacle },
     Step { name: "others", about: "Nautilus and Reef, in short, in secure mode", slot: OTHERS, run: others },
     Step { name: "chaos", about: "faults on Pacific clusters", slot: PACIFIC, run: chaos },
+    Step { name: "sim", about: "two minutes of the simulator's seeds", slot: SIMULATOR, run: sim },
     Step { name: "embed", about: "loops of one's own, and embassy, on Pacific", slot: EMBEDDING, run: embed },
     Step { name: "bare", about: "a program without std", slot: EMBEDDING, run: embedding::bare },
     Step { name: "ticks", about: "embassy's tick rates", slot: EMBEDDING, run: embedding::ticks },
@@ -79,6 +81,10 @@ pub(super) const STEPS: &[Step] = &[
 const CEPH: &[&str] = &["linger-conformance", "linger-mini-cluster"];
 /// Packages whose tests break clusters, each its own.
 const CHAOS: &[&str] = &["linger-chaos"];
+/// Packages whose programs drive the core by loops of their own.
+const EMBEDDED: &[&str] = &["linger-examples"];
+/// How long the simulator runs.
+const SIM_MINUTES: &str = "2";
 const FUZZ: &str = "fuzz/Cargo.toml";
 
 fn fmt() -> Result<Tally> {
@@ -138,6 +144,11 @@ fn unit() -> Result<Tally> {
 
 fn fuzz() -> Result<Tally> {
     counted(&mut cargo(&["test", "--manifest-path", FUZZ, "--no-fail-fast"]))
+}
+
+/// As many seeds as there is time for; a failing one is printed.
+fn sim() -> Result<Tally> {
+    check(crate::sim::command().args(["--seeds", "0..1000000", "--minutes", SIM_MINUTES]))
 }
 
 fn ceph() -> Result<Tally> {

@@ -1,0 +1,71 @@
+//! What really happened to notifies, by the OSDs' journal.
+
+use bytes::Bytes;
+use linger_core::Timestamp;
+use linger_mini_cluster::{Deed, Record};
+use linger_wire::Name;
+use linger_wire::msg::{NotifyAcks, WatcherId};
+use std::collections::BTreeMap;
+
+/// A notify that an OSD took.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub at: Timestamp,
+    /// Its place among all that happened.
+    pub order: u64,
+    pub payload: Bytes,
+    pub asked: Vec<WatcherId>,
+    /// How it ended, unless its OSD ended first.
+    pub done: Option<Done>,
+}
+
+/// How a notify ended.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub return_code: i32,
+    pub watchers: NotifyAcks,
+}
+
+/// All notifies, by object and number.
+#[derive(Debug, Default)]
+pub(crate) struct Truth {
+    pub notifies: BTreeMap<(Name, u64), Sent>,
+    /// The places at which watches were last bound to a connection.
+    pub connected: BTreeMap<WatcherId, u64>,
+    /// The places at which watches expired.
+    pub expired: BTreeMap<WatcherId, u64>,
+    /// How much happened so far.
+    pub order: u64,
+}
+
+impl Truth {
+    /// Takes a record in; a watch that expired is for the model.
+    pub fn take(&mut self, record: Record) -> Option<WatcherId> {
+        let Record { at, object, deed, .. } = record;
+        self.order += 1;
+        let order = self.order;
+        match deed {
+            Deed::NotifyStarted { notify_id, payload, asked, .. } => {
+                self.notifies.insert((object, notify_id), Sent { at, order, payload, asked, done: None });
+            }
+            Deed::NotifyDone { notify_id, return_code, watchers } => {
+                if let Some(sent) = self.notifies.get_mut(&(object, notify_id)) {
+                    sent.done = Some(Done { return_code, watchers });
+                }
+            }
+            Deed::WatchConnected(watcher) => _ = self.connected.insert(watcher, order),
+            Deed::WatchExpired(watcher) => {
+                self.expired.insert(watcher, order);
+                return Some(watcher);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// The notifies of one object.
+    pub fn of<'a>(&'a self, object: &Name) -> impl Iterator<Item = (u64, &'a Sent)> + use<'a> {
+        let range = (object.clone(), 0)..=(object.clone(), u64::MAX);
+        self.notifies.range(range).map(|((_, id), sent)| (*id, sent))
+    }
+}

@@ -1,0 +1,452 @@
+//! What users do, and what they make of events.
+
+use crate::agenda::Item;
+use crate::model::NewWatch;
+use crate::node::{Held, Node, PendingCall, Ticket, UserWatch};
+use crate::world::World;
+use bytes::Bytes;
+use linger_core::{
+    Call, CommandError, Event, LossCause, Notify, NotifyOutcome, ObjectRef, WatchEvent, WatchId,
+};
+use linger_wire::errno::ETIMEDOUT;
+use linger_wire::msg::WatcherId;
+use linger_wire::{EntityAddr, Name};
+use std::time::Duration;
+
+/// Lateness that is nobody's fault.
+const SLACK: Duration = Duration::from_millis(20);
+/// What a call gets.
+const CALL: Duration = Duration::from_secs(20);
+
+impl World {
+    pub(crate) fn object(&self, object: usize) -> ObjectRef {
+        let pool = if object % 4 == 3 { "two" } else { "one" };
+        ObjectRef::new(pool, object_name(object))
+    }
+
+    pub(crate) fn on_act(&mut self, n: usize) {
+        if self.calm {
+            return;
+        }
+        let next = self.nodes[n].dice.about(self.plan.act_every);
+        self.agenda.at(self.now.saturating_add(next), Item::Act(n));
+        if self.nodes[n].frozen.is_some() {
+            return;
+        }
+        let object = self.nodes[n].dice.index(self.plan.objects);
+        match self.nodes[n].dice.below(100) {
+            0..40 => self.notify(n, object),
+            40..65 => self.watch(n, object),
+            65..72 => self.unwatch(n, None),
+            72..76 => self.unwatch(n, Some(Duration::from_secs(3))),
+            76..88 => self.call(n, object),
+            88..91 => self.reregister_any(n),
+            91..93 => _ = self.nodes[n].client.renew_identity(self.now),
+            93..96 => self.abandon(n),
+            96..98 => self.close(n),
+            _ => self.flush(n),
+        }
+        self.drain(n);
+    }
+
+    pub(crate) fn notify(&mut self, n: usize, object: usize) {
+        self.notifies += 1;
+        let payload = Bytes::from(format!("N{}", self.notifies));
+        let node = &mut self.nodes[n];
+        let timeout = Duration::from_secs(1 + node.dice.below(20));
+        let target = self.object(object);
+        let node = &mut self.nodes[n];
+        if let Ok(id) = node.client.notify(self.now, target, payload.clone(), timeout) {
+            self.trace.line(self.now, format_args!("client {n} notifies {object} {payload:?} {timeout:?}"));
+            let deadline = self.now.saturating_add(timeout + Duration::from_secs(5));
+            node.tickets.insert(id, Ticket { object, payload, deadline });
+        }
+    }
+
+    pub(crate) fn watch(&mut self, n: usize, object: usize) {
+        let target = self.object(object);
+        let node = &mut self.nodes[n];
+        if node.wanted().count() >= self.plan.watches {
+            return;
+        }
+        let options = node.options(self.plan.slow_users);
+        // Most users make the object first.
+        if !node.dice.one_in(8) {
+            let create = Call::Create { exclusive: false };
+            self.start_call(n, target.clone(), create, Some(CALL));
+        }
+        let node = &mut self.nodes[n];
+        if let Ok(id) = node.client.watch(self.now, target, options.clone()) {
+            self.trace.line(self.now, format_args!("client {n} watches {object} as {id:?}, {options:?}"));
+            // What a queue that is short sheds, its user does not see in time either.
+            let slow = match self.plan.slow_users && node.dice.one_in(3) {
+                true => node.dice.span(Duration::ZERO, Duration::from_secs(10)),
+                false => Duration::ZERO,
+            };
+            let record = self.model.add(NewWatch {
+                node: n,
+                life: node.life,
+                object: object_name(object),
+                id,
+                slow: !slow.is_zero() || options.queue.is_some(),
+            });
+            node.watches.insert(id, UserWatch { id, object, record, slow, leaving: false });
+        }
+    }
+
+    fn unwatch(&mut self, n: usize, within: Option<Duration>) {
+        let now = self.now;
+        let node = &mut self.nodes[n];
+        let wanted: Vec<WatchId> = node.wanted().map(|watch| watch.id).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let id = node.dice.pick(&wanted);
+        self.trace.line(now, format_args!("client {n} unwatches {id:?} within {within:?}"));
+        let ended = match within {
+            None => node.client.unwatch(now, id),
+            Some(within) => node.client.unwatch_within(now, id, within),
+        };
+        self.leave(n, id);
+        if ended.is_err() && !self.model.watches[self.nodes[n].watches[&id].record].closed {
+            // Closed may wait in the queue of a slow user.
+            self.trace.line(now, format_args!("client {n}: {id:?} had ended"));
+        }
+    }
+
+    fn leave(&mut self, n: usize, id: WatchId) {
+        let order = self.model.truth.order;
+        if let Some(watch) = self.nodes[n].watches.get_mut(&id) {
+            watch.leaving = true;
+            self.model.watches[watch.record].left.get_or_insert(order);
+        }
+    }
+
+    fn call(&mut self, n: usize, object: usize) {
+        let target = self.object(object);
+        let dice = &mut self.nodes[n].dice;
+        let call = match dice.below(5) {
+            0 => Call::WriteFull(Bytes::from_static(b"content")),
+            1 => Call::Read { offset: 0, len: 0 },
+            2 => Call::Stat,
+            3 => Call::ListWatchers,
+            _ => Call::Create { exclusive: true },
+        };
+        let within = if dice.one_in(4) { None } else { Some(CALL) };
+        self.start_call(n, target, call, within);
+    }
+
+    pub(crate) fn start_call(&mut self, n: usize, target: ObjectRef, call: Call, within: Option<Duration>) {
+        let node = &mut self.nodes[n];
+        if let Ok(id) = node.client.call(self.now, target, call, within) {
+            let deadline = within.map(|within| self.now.saturating_add(within));
+            node.calls.insert(id, PendingCall { deadline });
+        }
+    }
+
+    fn reregister_any(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        let wanted: Vec<WatchId> = node.wanted().map(|watch| watch.id).collect();
+        if !wanted.is_empty() {
+            let id = node.dice.pick(&wanted);
+            // It may have ended without the user having looked.
+            _ = node.client.reregister(self.now, id);
+        }
+    }
+
+    fn abandon(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        if let Some(id) = node.tickets.keys().next().copied() {
+            node.tickets.remove(&id);
+            node.client.abandon_notify(self.now, id);
+        } else if let Some(id) = node.calls.keys().next().copied() {
+            node.calls.remove(&id);
+            node.client.abandon_call(self.now, id);
+        }
+    }
+
+    fn flush(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        let first = node.wanted().map(|watch| watch.id).next();
+        if let Some(id) = first {
+            // It may have ended without the user having looked.
+            _ = node.client.flush(self.now, id, 1);
+        }
+    }
+
+    fn close(&mut self, n: usize) {
+        let now = self.now;
+        self.trace.line(now, format_args!("client {n} closes"));
+        let node = &mut self.nodes[n];
+        node.client.close(now, Duration::from_secs(5));
+        node.closing = true;
+        let ids: Vec<WatchId> = node.watches.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.leave(n, id));
+    }
+
+    /// The process is gone, with all it had; another one starts.
+    pub(crate) fn crash(&mut self, n: usize) {
+        let conns: Vec<_> = self.nodes[n].links.keys().copied().collect();
+        let told = self.nodes[n].dice.one_in(2);
+        for conn in conns {
+            match told {
+                true => self.hang_up(n, conn),
+                // The machine went with it: servers are not told.
+                false => {
+                    let id = self.nodes[n].links.remove(&conn);
+                    if let Some(link) = id.and_then(|id| self.net.links.get_mut(&id)) {
+                        link.open = false;
+                    }
+                }
+            }
+        }
+        let ids: Vec<WatchId> = self.nodes[n].watches.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.leave(n, id));
+        for watch in self.nodes[n].watches.values() {
+            self.model.watches[watch.record].closed = true;
+        }
+        self.lives += 1;
+        let dice = self.nodes[n].dice.clone();
+        let frozen = self.nodes[n].frozen;
+        self.nodes[n] = Node::new(self.now, self.lives, dice, &self.servers);
+        self.nodes[n].frozen = frozen;
+        self.drain(n);
+    }
+
+    pub(crate) fn on_event(&mut self, n: usize, event: Event) {
+        if !self.trace.is_off() && !matches!(event, Event::Readable(_)) {
+            self.trace.line(self.now, format_args!("client {n}: {event:?}"));
+        }
+        match event {
+            Event::Readable(id) => self.on_readable(n, id),
+            Event::NotifyDone { id, outcome } => self.on_outcome(n, id, &outcome),
+            Event::CallDone { id, .. } => {
+                if let Some(call) = self.nodes[n].calls.remove(&id) {
+                    self.check_deadline(n, call.deadline, "a call");
+                }
+            }
+            Event::Connected { global_id, .. } | Event::IdentityChanged { global_id } => {
+                self.nodes[n].numbers.insert(global_id);
+            }
+            Event::Closed { .. } => self.restart_node(n),
+            _ => {}
+        }
+    }
+
+    /// A closed client's user starts another one.
+    fn restart_node(&mut self, n: usize) {
+        if !self.nodes[n].closing {
+            return self.violate(format!("client {n} closed by itself"));
+        }
+        let ids: Vec<WatchId> = self.nodes[n].watches.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.take(n, id));
+        if !self.nodes[n].tickets.is_empty() || !self.nodes[n].calls.is_empty() {
+            return self.violate(format!("client {n} closed and left a ticket without outcome"));
+        }
+        if let Some(watch) = self.nodes[n].watches.values().next() {
+            let id = watch.id;
+            return self.violate(format!("client {n} closed, and watch {id:?} did not end"));
+        }
+        self.crash(n);
+    }
+
+    fn on_readable(&mut self, n: usize, id: WatchId) {
+        let Some(watch) = self.nodes[n].watches.get(&id) else {
+            return self.violate(format!("client {n} has events of {id:?}, which has ended"));
+        };
+        if watch.slow.is_zero() || self.calm {
+            return self.take(n, id);
+        }
+        let at = self.now.saturating_add(watch.slow);
+        self.agenda.at(at, Item::Look(n, watch.record));
+    }
+
+    pub(crate) fn look(&mut self, n: usize, record: usize) {
+        let id = self.model.watches[record].id;
+        let mine = self.nodes[n].watches.get(&id).is_some_and(|watch| watch.record == record);
+        if mine && self.nodes[n].frozen.is_none() {
+            self.take(n, id);
+            self.drain(n);
+        } else if mine {
+            self.agenda.at(self.now.saturating_add(Duration::from_secs(1)), Item::Look(n, record));
+        }
+    }
+
+    /// Takes all events of a watch.
+    pub(crate) fn take(&mut self, n: usize, id: WatchId) {
+        while let Some(watch) = self.nodes[n].watches.get(&id) {
+            let record = watch.record;
+            let Some(event) = self.nodes[n].client.next(id) else { return };
+            if !self.trace.is_off() {
+                self.trace.line(self.now, format_args!("client {n} {id:?}: {event:?}"));
+            }
+            // A registration whose answer is not here yet may be notified already.
+            let status = self.nodes[n].client.status(self.now, id);
+            let number = self.nodes[n].client.global_id();
+            self.nodes[n].numbers.extend(number);
+            let registration = status.zip(number);
+            if let Some((status, client)) = registration {
+                self.model.registered(record, WatcherId { client, cookie: status.cookie });
+            }
+            if let WatchEvent::Live(live) = &event {
+                self.model.registered(record, WatcherId { client: live.global_id, cookie: live.cookie });
+            }
+            if let Err(why) = self.model.on_event(record, &self.nodes[n].numbers, &event) {
+                return self.violate(format!("client {n}, watch {id:?}: {why}"));
+            }
+            self.on_watch_event(n, id, record, event);
+        }
+    }
+
+    fn on_watch_event(&mut self, n: usize, id: WatchId, record: usize, event: WatchEvent) {
+        match event {
+            WatchEvent::Notify(notify) => self.on_notify(n, record, notify),
+            WatchEvent::ReregisterNeeded { .. } => {
+                let wait = self.nodes[n].dice.span(Duration::ZERO, Duration::from_secs(8));
+                self.agenda.at(self.now.saturating_add(wait), Item::Register(n, record));
+            }
+            WatchEvent::Error(error) => {
+                if error.cause == LossCause::Blocklisted {
+                    self.nodes[n].locked_out = true;
+                    let wait = self.nodes[n].dice.span(Duration::ZERO, Duration::from_secs(8));
+                    self.agenda.at(self.now.saturating_add(wait), Item::Register(n, record));
+                }
+                if self.plan.faults.is_empty() && error.cause == LossCause::Lease {
+                    self.violate(format!("client {n} lost {id:?} without any fault: {error}"));
+                }
+            }
+            WatchEvent::Closed => {
+                self.nodes[n].watches.remove(&id);
+            }
+            _ => {}
+        }
+    }
+
+    /// A user registers a watch again, or takes another identity, long after being asked to.
+    pub(crate) fn on_register(&mut self, n: usize, record: usize) {
+        let id = self.model.watches[record].id;
+        if self.nodes[n].life != self.model.watches[record].life {
+            return;
+        }
+        if self.nodes[n].frozen.is_some() {
+            return self
+                .agenda
+                .at(self.now.saturating_add(Duration::from_secs(1)), Item::Register(n, record));
+        }
+        if std::mem::take(&mut self.nodes[n].locked_out) {
+            _ = self.nodes[n].client.renew_identity(self.now);
+        }
+        // It may have ended meanwhile.
+        _ = self.nodes[n].client.reregister(self.now, id);
+        self.drain(n);
+    }
+
+    fn on_notify(&mut self, n: usize, record: usize, notify: Notify) {
+        let Notify { notify_id, payload, token, .. } = notify;
+        let reply = Bytes::from(format!("R{record}-{}", String::from_utf8_lossy(&payload)));
+        let node = &mut self.nodes[n];
+        let choice = if self.calm { 9 } else { node.dice.below(10) };
+        match choice {
+            0 => node.held.push_back(Held { token, record, reply: None }),
+            1 | 2 => node.held.push_back(Held { token, record, reply: Some(reply) }),
+            _ => {
+                self.model.on_answer(record, notify_id, reply.clone());
+                return self.after_answer(n, |node, now| node.client.ack(now, token, reply));
+            }
+        }
+        let wait = node.dice.span(Duration::ZERO, Duration::from_secs(4));
+        self.agenda.at(self.now.saturating_add(wait), Item::Answer(n));
+    }
+
+    /// A slow user answers the oldest notify in hand.
+    pub(crate) fn on_answer(&mut self, n: usize) {
+        if self.nodes[n].frozen.is_some() {
+            return self.agenda.at(self.now.saturating_add(Duration::from_secs(1)), Item::Answer(n));
+        }
+        let Some(Held { token, record, reply }) = self.nodes[n].held.pop_front() else { return };
+        let notify_id = token.notify_id();
+        match reply {
+            None => self.after_answer(n, |node, now| node.client.decline(now, token)),
+            Some(reply) => {
+                self.model.on_answer(record, notify_id, reply.clone());
+                self.after_answer(n, |node, now| node.client.ack(now, token, reply));
+            }
+        }
+        self.drain(n);
+    }
+
+    fn after_answer(
+        &mut self,
+        n: usize,
+        answer: impl FnOnce(&mut Node, linger_core::Timestamp) -> Result<(), CommandError>,
+    ) {
+        match answer(&mut self.nodes[n], self.now) {
+            Ok(()) | Err(CommandError::Unknown) => {}
+            Err(error) => self.violate(format!("client {n} can not answer: {error}")),
+        }
+    }
+
+    fn on_outcome(&mut self, n: usize, id: linger_core::NotifyId, outcome: &NotifyOutcome) {
+        let Some(ticket) = self.nodes[n].tickets.remove(&id) else {
+            return self.violate(format!("client {n}: {id:?} has a second outcome, {outcome:?}"));
+        };
+        self.check_deadline(n, Some(ticket.deadline), "a notify");
+        let (report, code) = match outcome {
+            NotifyOutcome::Done(report) => (report, 0),
+            NotifyOutcome::TimedOut(report) => (report, -ETIMEDOUT),
+            _ => return,
+        };
+        let name = object_name(ticket.object);
+        let same = |(_, sent): &(u64, &crate::truth::Sent)| {
+            sent.payload == ticket.payload
+                && sent
+                    .done
+                    .as_ref()
+                    .is_some_and(|done| done.return_code == code && done.watchers == report.watchers)
+        };
+        let found = self.model.truth.of(&name).find(same).map(|(id, _)| id);
+        match found {
+            None => self.violate(format!("client {n}: no OSD ended {:?} with {outcome:?}", ticket.payload)),
+            Some(notify_id) => {
+                if let Err(why) = self.model.check_answers(&name, notify_id) {
+                    self.violate(why);
+                }
+                self.outcomes += 1;
+            }
+        }
+    }
+
+    fn check_deadline(&mut self, n: usize, deadline: Option<linger_core::Timestamp>, what: &str) {
+        let node = &self.nodes[n];
+        let late = |at: linger_core::Timestamp| self.now > at.saturating_add(self.plan.late + SLACK);
+        let slept = node.last_thaw.saturating_add(SLACK) >= self.now;
+        if deadline.is_some_and(late) && !slept {
+            self.violate(format!("client {n}: {what} that had to end at {deadline:?} ended now"));
+        }
+    }
+
+    /// The addresses under which servers know a client.
+    pub(crate) fn addrs_of(&self, n: usize) -> Vec<EntityAddr> {
+        let links = self.nodes[n].links.values().filter_map(|id| self.net.links.get(id)?.server);
+        links.filter_map(|server| self.servers.client_addr(server)).collect()
+    }
+
+    pub(crate) fn blocklist(&mut self, n: usize) {
+        if let Some(addr) = self.addrs_of(n).first().copied() {
+            self.servers.blocklist(self.now, addr, Duration::from_secs(3600));
+        }
+    }
+
+    pub(crate) fn remove_object(&mut self, which: u32) {
+        let object = self.object(which as usize % self.plan.objects);
+        let n = (which >> 8) as usize % self.nodes.len();
+        if self.nodes[n].frozen.is_none() {
+            self.start_call(n, object, Call::Remove, Some(CALL));
+            self.drain(n);
+        }
+    }
+}
+
+pub(crate) fn object_name(object: usize) -> Name {
+    Name::from(format!("o{object}"))
+}

@@ -1,0 +1,326 @@
+//! Everything together, moved on from event to event.
+
+use crate::agenda::{Agenda, Item};
+use crate::dice::Dice;
+use crate::model::Model;
+use crate::net::Net;
+use crate::node::Node;
+use crate::plan::{Plan, START};
+use crate::trace::Trace;
+use crate::user::object_name;
+use linger_core::{Call, Timestamp, UnixTime};
+use linger_mini_cluster::Servers;
+use linger_wire::msg::WatcherId;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+/// A promise that was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// When.
+    pub at: Timestamp,
+    /// What was seen.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at {:?}: {}", self.at, self.what)
+    }
+}
+
+/// What a run amounted to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Stats {
+    /// Time that passed in it.
+    pub simulated: Duration,
+    /// Events.
+    pub steps: u64,
+    /// Watches that there were.
+    pub watches: u64,
+    /// Notifies that were sent.
+    pub notifies: u64,
+    /// Of these, those with an outcome that an OSD gave.
+    pub outcomes: u64,
+    /// Notifies that users got.
+    pub delivered: u64,
+    /// Faults.
+    pub faults: u64,
+}
+
+/// The simulated world.
+pub(crate) struct World {
+    pub plan: Plan,
+    pub now: Timestamp,
+    pub agenda: Agenda,
+    pub servers: Servers,
+    pub servers_armed: Option<Timestamp>,
+    pub nodes: Vec<Node>,
+    pub net: Net,
+    pub model: Model,
+    pub trace: Trace,
+    /// Client processes that there were.
+    pub lives: u64,
+    pub notifies: u64,
+    pub outcomes: u64,
+    pub calm: bool,
+    violation: Option<Violation>,
+    steps: u64,
+}
+
+/// Runs a plan to its end.
+///
+/// # Errors
+/// The first promise that was broken.
+pub fn run(plan: &Plan, trace: &mut Trace) -> Result<Stats, Violation> {
+    let mut world = World::new(plan.clone(), std::mem::replace(trace, Trace::Off));
+    let result = world.play();
+    *trace = world.trace;
+    result
+}
+
+impl World {
+    fn new(plan: Plan, trace: Trace) -> Self {
+        let now = Timestamp::from_micros(START);
+        let unix = UnixTime(Duration::from_secs(1_700_000_000) + now.saturating_since(Timestamp::default()));
+        let mut dice = Dice::new(plan.seed, 1);
+        let mut servers = Servers::new(now, unix, plan.settings.clone(), dice.seed());
+        servers.keep_journal(matches!(trace, Trace::Print));
+        let mut net = Net::new(Dice::new(plan.seed, 2));
+        net.latency = plan.latency;
+        net.jitter = plan.jitter;
+        net.window = plan.window;
+        net.cuts = plan.cuts;
+        let nodes = (0..plan.clients)
+            .map(|n| Node::new(now, n as u64, Dice::new(plan.seed, 100 + n as u64), &servers))
+            .collect();
+        let mut agenda = Agenda::default();
+        for (n, fault) in plan.faults.iter().enumerate() {
+            agenda.at(fault.at, Item::Fault(n));
+        }
+        agenda.at(plan.calm, Item::Calm);
+        agenda.at(plan.check, Item::Check);
+        agenda.at(plan.end, Item::End);
+        Self {
+            lives: plan.clients as u64,
+            plan,
+            now,
+            agenda,
+            servers,
+            servers_armed: None,
+            nodes,
+            net,
+            model: Model::default(),
+            trace,
+            notifies: 0,
+            outcomes: 0,
+            calm: false,
+            violation: None,
+            steps: 0,
+        }
+    }
+
+    fn play(&mut self) -> Result<Stats, Violation> {
+        for n in 0..self.nodes.len() {
+            let first = self.nodes[n].dice.span(Duration::ZERO, Duration::from_secs(2));
+            self.agenda.at(self.now.saturating_add(first), Item::Act(n));
+            self.drain(n);
+        }
+        while let Some((at, item)) = self.agenda.next() {
+            self.now = self.now.max(at);
+            self.steps += 1;
+            let last = item == Item::End;
+            self.step(item);
+            if let Some(violation) = self.violation.take() {
+                self.trace.line(self.now, format_args!("VIOLATION {}", violation.what));
+                return Err(violation);
+            }
+            if last {
+                break;
+            }
+        }
+        Ok(Stats {
+            simulated: self.now.saturating_since(Timestamp::from_micros(START)),
+            steps: self.steps,
+            watches: self.model.watches.len() as u64,
+            notifies: self.notifies,
+            outcomes: self.outcomes,
+            delivered: self.model.delivered,
+            faults: self.plan.faults.len() as u64,
+        })
+    }
+
+    fn step(&mut self, item: Item) {
+        match item {
+            Item::Knock(link) => self.knock(link),
+            Item::Answered(link) => self.on_answered(link),
+            Item::ToServer(link) => self.reach_server(link),
+            Item::ToClient(link) => self.reach_client(link),
+            Item::Servers => {
+                if self.servers_armed.is_some_and(|armed| armed <= self.now) {
+                    self.servers_armed = None;
+                }
+                self.servers.tick(self.now);
+                self.after_servers();
+            }
+            Item::Deadline(n) => self.on_deadline(n),
+            Item::Act(n) => self.on_act(n),
+            Item::Look(n, record) => self.look(n, record),
+            Item::Answer(n) => self.on_answer(n),
+            Item::Register(n, record) => self.on_register(n, record),
+            Item::Lease(watcher) => self.check_lease(watcher),
+            Item::Fault(n) => self.begin(n),
+            Item::Heal(n) => self.heal(n),
+            Item::Calm => self.on_calm(),
+            Item::Check => self.on_check(),
+            Item::End => self.on_end(),
+        }
+    }
+
+    /// Notes that a promise was broken; the first one counts.
+    pub(crate) fn violate(&mut self, what: String) {
+        let at = self.now;
+        self.violation.get_or_insert(Violation { at, what });
+    }
+
+    /// Takes what the OSDs did. A watch that one of them dropped must not count as live any more.
+    pub(crate) fn read_journal(&mut self) {
+        for record in self.servers.journal() {
+            if !self.trace.is_off() {
+                self.trace
+                    .line(self.now, format_args!("osd.{} {} {:?}", record.osd, record.object, record.deed));
+            }
+            let Some(watcher) = self.model.truth.take(record) else { continue };
+            // An OSD that drops a watch says so to a client that is there.
+            let known = (self.plan.latency + self.plan.jitter) * 4 + self.plan.late;
+            self.agenda.at(self.now.saturating_add(known), Item::Lease(watcher));
+        }
+    }
+
+    fn check_lease(&mut self, watcher: WatcherId) {
+        let Some(watched) = self.model.find(watcher) else { return };
+        let truth = &self.model.truth;
+        // A WATCH of the same cookie that came later registered it again.
+        if truth.connected.get(&watcher) > truth.expired.get(&watcher) {
+            return;
+        }
+        let node = &self.nodes[watched.node];
+        if node.life != watched.life || node.frozen.is_some() {
+            return;
+        }
+        let status = node.client.status(self.now, watched.id);
+        let Some(status) = status.filter(|status| status.cookie == watcher.cookie && status.is_live) else {
+            return;
+        };
+        if status.lease_left > self.plan.late {
+            let n = watched.node;
+            self.violate(format!(
+                "client {n} counts {watcher:?} as live for another {:?}, while its OSD dropped it for want of pings",
+                status.lease_left
+            ));
+        }
+    }
+
+    /// No more faults: what is broken still is mended.
+    fn on_calm(&mut self) {
+        self.trace.line(self.now, format_args!("--- calm"));
+        self.calm = true;
+        for n in 0..self.plan.faults.len() {
+            let fault = self.plan.faults[n];
+            if fault.at.saturating_add(fault.lasts) >= self.now {
+                self.heal(n);
+            }
+        }
+        let moved: Vec<_> = self.servers.map().pg_temp.keys().copied().collect();
+        moved.into_iter().for_each(|pg| self.servers.place(self.now, pg, &[]));
+        self.after_servers();
+        self.net.parted.clear();
+        self.net.dark.clear();
+        self.wake_links(|_| true);
+        for n in 0..self.nodes.len() {
+            self.nodes[n].frozen = self.nodes[n].frozen.map(|until| until.min(self.now));
+            self.thaw(n);
+        }
+    }
+
+    /// A while after the last fault all is well; then everybody is notified once more.
+    fn on_check(&mut self) {
+        for n in 0..self.nodes.len() {
+            let node = &self.nodes[n];
+            let deaf = node.wanted().find(|watch| {
+                let status = node.client.status(self.now, watch.id);
+                status.is_none_or(|status| !status.is_live)
+            });
+            if let Some(watch) = deaf {
+                let (id, status) = (watch.id, node.client.status(self.now, watch.id));
+                return self
+                    .violate(format!("client {n} has no live watch {id:?} after the calm: {status:?}"));
+            }
+            if let Some(ticket) = node.tickets.values().next() {
+                let what = format!("client {n} still waits for {:?}", ticket.payload);
+                return self.violate(what);
+            }
+            if !node.calls.is_empty() {
+                return self.violate(format!("client {n} still waits for a call"));
+            }
+        }
+        for object in 0..self.plan.objects {
+            // Objects nobody looks at keep watches of clients that are gone.
+            let target = self.object(object);
+            self.start_call(object % self.nodes.len(), target, Call::ListWatchers, None);
+            if self
+                .model
+                .watches
+                .iter()
+                .any(|watched| watched.object == object_name(object) && !watched.closed)
+            {
+                self.notify(object % self.nodes.len(), object);
+            }
+            self.drain(object % self.nodes.len());
+        }
+    }
+
+    /// What is left is compared with what is wanted.
+    fn on_end(&mut self) {
+        if let Err(why) = self.model.check_deafness() {
+            return self.violate(why);
+        }
+        for object in 0..self.plan.objects {
+            let target = self.object(object);
+            let registered = self.servers.watchers(&target).unwrap_or_default();
+            let registered: BTreeSet<WatcherId> = registered
+                .iter()
+                .map(|watcher| WatcherId { client: watcher.name.num.cast_unsigned(), cookie: watcher.cookie })
+                .collect();
+            let wanted: BTreeSet<WatcherId> = self.wanted(object).collect();
+            if registered != wanted {
+                return self
+                    .violate(format!("watchers of {target} are {registered:?} instead of {wanted:?}"));
+            }
+            let last =
+                self.model.truth.of(&object_name(object)).filter(|(_, sent)| sent.at >= self.plan.check);
+            if let Some((id, sent)) = last.last() {
+                let acked = |watcher: &WatcherId| {
+                    sent.done
+                        .as_ref()
+                        .is_some_and(|done| done.watchers.acks.iter().any(|ack| ack.watcher == *watcher))
+                };
+                if let Some(deaf) = wanted.iter().find(|watcher| !acked(watcher)) {
+                    return self.violate(format!("{deaf:?} did not answer the last notify, {id:#x}"));
+                }
+            }
+        }
+    }
+
+    fn wanted(&self, object: usize) -> impl Iterator<Item = WatcherId> {
+        let nodes = self.nodes.iter();
+        nodes.flat_map(move |node| {
+            let mine = node.wanted().filter(move |watch| watch.object == object);
+            mine.filter_map(|watch| {
+                let cookie = node.client.status(self.now, watch.id)?.cookie;
+                Some(WatcherId { client: node.client.global_id()?, cookie })
+            })
+        })
+    }
+}
