@@ -91,7 +91,9 @@ pub async fn a_blocklisted_client_comes_back_as_another_one<A: Adapter>(on: A) -
     assert!(matches!(watch.next().await, Some(WatchEvent::Live(_))));
     let watchers = shared().list_watchers(&object(&name))?;
     let addr = &watchers.first().context("no watcher")?.addr;
-    let add = json!({"prefix": "osd blocklist", "blocklistop": "add", "addr": addr, "expire": 600.0});
+    let word = shared().blocklist_word();
+    let (prefix, op) = (format!("osd {word}"), format!("{word}op"));
+    let add = json!({"prefix": prefix, op.as_str(): "add", "addr": addr, "expire": 600.0});
     shared().mon_command(&add)?;
     let error = loop {
         match soon(watch.next()).await? {
@@ -113,6 +115,6 @@ pub async fn a_blocklisted_client_comes_back_as_another_one<A: Adapter>(on: A) -
     assert!(matches!(soon(notify).await??, NotifyOutcome::Done(report) if report.watchers.acks.len() == 1));
     soon(watch.unwatch()).await??;
     unwatched(&object(&name)).await?;
-    shared().mon_command(&json!({"prefix": "osd blocklist", "blocklistop": "rm", "addr": addr}))?;
+    shared().mon_command(&json!({"prefix": prefix, op.as_str(): "rm", "addr": addr}))?;
     Ok(())
 }

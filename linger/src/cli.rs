@@ -102,6 +102,10 @@ pub enum Command {
     ///
     /// As 'ceph osd map' does it, also for objects that do not exist.
     Map(Map),
+    /// Say step by step what works: configuration, key, monitors, login, modes, map, an OSD, a watch
+    ///
+    /// Ends at the first thing that is broken, with a hint, and then exits 1. Changes nothing unless a pool is named.
+    Doctor(Doctor),
     /// Decode a file with an OSDMap, as 'ceph osd getmap -o FILE' writes it
     ///
     /// Needs no cluster. Maps of Nautilus to Tentacle.
@@ -173,6 +177,14 @@ pub struct Map {
     /// Objects, which need not exist
     #[arg(required = true, value_name = "OBJECT")]
     pub objects: Vec<OsString>,
+}
+
+/// `doctor`
+#[derive(Debug, Clone, Args)]
+pub struct Doctor {
+    /// Pool to try a watch in, on an object that is made for it and removed [default: none, only whether the caps
+    /// allow a watch]
+    pub pool: Option<OsString>,
 }
 
 /// `osdmap`

@@ -37,6 +37,20 @@ fn hint_of_login(why: &AuthError, settings: &Settings) -> String {
     }
 }
 
+/// Why an OSD does not let the client in, whose monitors did.
+pub fn osd_login(osd: i32, why: &AuthError) -> Failure {
+    let hint = match why {
+        AuthError::ModesRefused { .. } | AuthError::NoMode => "allow one of those modes in ms_client_mode",
+        _ => "see the OSD's log, and whether its clock is right",
+    };
+    Failure::new(format_args!("cannot log in at osd.{osd}"), why, hint)
+}
+
+/// The connection is gone while something else was expected.
+pub fn closed() -> Failure {
+    Failure::new("cannot go on", "the client was closed", "try again with -v")
+}
+
 /// Where the key that was used comes from.
 fn key_source(settings: &Settings) -> String {
     match &settings.keyring_path {

@@ -40,7 +40,7 @@ const WAYS: [Way; 6] = [
 const BEGIN: &str = "<!-- cargo xtask matrix writes this -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// Runs what was asked for, prints the table and, if that was everything, writes it into the README.
+/// Runs what was asked for, and writes the row of each release that was tried in every way into the README.
 ///
 /// # Errors
 /// There can be no cluster here. Tests that fail are in the table, and in the exit code.
@@ -52,7 +52,6 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let releases = if options.release.is_empty() { Release::ALL.to_vec() } else { options.release.clone() };
     let wanted = |way: &Way| options.way.is_empty() || options.way.iter().any(|name| name == way.name);
     let mut failed = 0;
-    let mut rows = Vec::new();
     for release in releases {
         let mut cells = Vec::new();
         for way in &WAYS {
@@ -70,12 +69,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
             });
             println!("\n{release}, {}: {}", way.name, cells.last().map_or("", String::as_str));
         }
-        rows.push(format!("| {} | {} |\n", version(release)?, cells.join(" | ")));
-    }
-    let table = table(&rows)?;
-    println!("\n{table}");
-    if options.release.is_empty() && options.way.is_empty() {
-        write(&table)?;
+        let row = format!("| {} | {} | {} |\n", version(release)?, today()?, cells.join(" | "));
+        println!("\n{row}");
+        if options.way.is_empty() {
+            write(release, &row)?;
+        }
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -108,23 +106,34 @@ fn text(tally: &Tally) -> String {
 fn version(release: Release) -> Result<String> {
     let said = Root::fetch(release)?.version()?;
     let number = said.split_whitespace().nth(2).context("no version")?.to_owned();
-    let mut name = release.name().to_owned();
-    name[..1].make_ascii_uppercase();
-    Ok(format!("{name} {number}"))
+    Ok(format!("{} {number}", capitalized(release)))
 }
 
-fn table(rows: &[String]) -> Result<String> {
+fn today() -> Result<String> {
     let date = String::from_utf8(Command::new("date").arg("+%F").output()?.stdout)?;
-    let names: Vec<_> = WAYS.iter().map(|way| way.name).collect();
-    let rule = "|---".repeat(WAYS.len() + 1);
-    let rows = rows.concat();
-    Ok(format!("Tests on {}:\n\n| Ceph | {} |\n{rule}|\n{rows}", date.trim(), names.join(" | ")))
+    Ok(date.trim().to_owned())
 }
 
-fn write(table: &str) -> Result<()> {
+/// Puts a release's row in place of its last one.
+fn write(release: Release, row: &str) -> Result<()> {
     let path = root().join("README.md");
     let page = fs::read_to_string(&path)?;
     let (before, rest) = page.split_once(BEGIN).context("the README has no place for the table")?;
-    let (_, after) = rest.split_once(END).context("the README's table has no end")?;
+    let (table, after) = rest.split_once(END).context("the README's table has no end")?;
+    let mut rows = Vec::new();
+    for other in Release::ALL {
+        let name = format!("| {} ", capitalized(other));
+        let old = table.lines().find(|line| line.starts_with(&name)).map(|line| format!("{line}\n"));
+        rows.extend(if other == release { Some(row.to_owned()) } else { old });
+    }
+    let names: Vec<_> = WAYS.iter().map(|way| way.name).collect();
+    let head = format!("| Ceph | run on | {} |\n{}|\n", names.join(" | "), "|---".repeat(WAYS.len() + 2));
+    let table = format!("{head}{}", rows.concat());
     Ok(fs::write(path, format!("{before}{BEGIN}{table}{END}{after}"))?)
+}
+
+fn capitalized(release: Release) -> String {
+    let mut name = release.name().to_owned();
+    name[..1].make_ascii_uppercase();
+    name
 }

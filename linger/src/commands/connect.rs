@@ -24,7 +24,7 @@ const IMPATIENT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// What is wrong with it.
-fn settings(global: &Global) -> Result<Settings, Failure> {
+pub fn settings(global: &Global) -> Result<Settings, Failure> {
     let mut builder = Settings::builder().environment(Environment::from_process());
     if let Some(files) = &global.conf {
         builder = builder.conf(files);
@@ -56,15 +56,7 @@ fn settings(global: &Global) -> Result<Settings, Failure> {
 /// The cluster does not let the client in.
 pub async fn connect(global: &Global) -> Result<Cluster, Failure> {
     let settings = settings(global)?;
-    let mut options = ConnectOptions::try_from(&settings).map_err(|error| explain(&error))?;
-    if options.connect_within == Some(CEPHS_OWN) {
-        options = options.connect_within(FOR_MONITORS);
-    }
-    if settings.mon_host.is_none() {
-        // More likely a forgotten option than a cluster that is down.
-        let within = WITHOUT_MON_HOST.min(options.connect_within.unwrap_or(Duration::MAX));
-        options = options.connect_within(within);
-    }
+    let options = options(&settings)?;
     let runtime = global.runtime;
     let connecting = runtime.connect(options).map_err(|error| explain(&error))?;
     let events = connecting.events();
@@ -79,6 +71,23 @@ pub async fn connect(global: &Global) -> Result<Cluster, Failure> {
         tell(&format!("connected to cluster {} as client.{}", cluster.fsid(), cluster.global_id()));
     }
     Ok(cluster)
+}
+
+/// What connecting takes, with a person's patience.
+///
+/// # Errors
+/// The settings are not enough.
+pub fn options(settings: &Settings) -> Result<ConnectOptions, Failure> {
+    let mut options = ConnectOptions::try_from(settings).map_err(|error| explain(&error))?;
+    if options.connect_within == Some(CEPHS_OWN) {
+        options = options.connect_within(FOR_MONITORS);
+    }
+    if settings.mon_host.is_none() {
+        // More likely a forgotten option than a cluster that is down.
+        let within = WITHOUT_MON_HOST.min(options.connect_within.unwrap_or(Duration::MAX));
+        options = options.connect_within(within);
+    }
+    Ok(options)
 }
 
 /// Tells all events.
@@ -106,8 +115,13 @@ async fn reassure<T>(mut events: Events, runtime: Runtime) -> T {
 
 /// A pool in the namespace, and with the locator key, that the options say.
 pub fn pool(cluster: &Cluster, global: &Global, pool: &OsStr) -> Pool {
+    pool_of(cluster, global, name(pool))
+}
+
+/// The same, by the pool's exact name.
+pub fn pool_of(cluster: &Cluster, global: &Global, pool: Name) -> Pool {
     let part = |text: &Option<OsString>| text.as_deref().map(name).unwrap_or_default();
-    cluster.pool(PoolRef::Name(name(pool))).namespace(part(&global.namespace)).key(part(&global.locator))
+    cluster.pool(PoolRef::Name(pool)).namespace(part(&global.namespace)).key(part(&global.locator))
 }
 
 /// A name exactly as it was typed.

@@ -2,6 +2,7 @@
 
 mod connect;
 mod demo;
+mod doctor;
 mod ls;
 mod map;
 mod mini;
@@ -34,5 +35,6 @@ async fn online(cli: &Cli, format: Format) -> Result<Outcome, Failure> {
         Command::Osdmap(args) => osdmap::run(args, format),
         Command::Mini(args) => mini::run(cli.global.runtime, args, format).await,
         Command::Demo => demo::run(cli.global.runtime, format).await,
+        Command::Doctor(args) => doctor::run(&cli.global, args, format).await,
     }
 }

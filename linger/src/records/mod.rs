@@ -5,6 +5,7 @@ mod map;
 mod mini;
 mod notify;
 mod osdmap;
+mod step;
 mod watch;
 mod watchers;
 
@@ -13,6 +14,7 @@ pub use map::{ObjectMap, PgMap};
 pub use mini::Ready;
 pub use notify::Done;
 pub use osdmap::MapSummary;
+pub use step::Step;
 pub use watch::{WatchLine, reason};
 pub use watchers::Watchers;
 

@@ -2,6 +2,7 @@
 
 mod both_ways;
 mod ceph;
+mod doctor;
 mod leaving;
 mod losses;
 mod placement;

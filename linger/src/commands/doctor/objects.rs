@@ -1,0 +1,138 @@
+//! The steps that need an OSD: a placement group, a watch.
+
+use super::{Report, asked_for};
+use crate::cli::Global;
+use crate::commands::connect::{name, pool_of as pool};
+use crate::explain::{self, explain};
+use crate::failure::{Failure, one_line};
+use futures_lite::future::{or, pending};
+use linger_client::{
+    Cluster, ClusterEvent, ConMode, ConnFault, Error, Events, LossCause, Name, OpError, OsdMap, Pool,
+    WatchEvent, WatchOptions,
+};
+use linger_wire::errno;
+use std::ffi::OsStr;
+use std::time::{Duration, Instant};
+
+/// How long an OSD may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Where to try things.
+pub(super) struct Place<'a> {
+    pub(super) global: &'a Global,
+    pub(super) cluster: &'a Cluster,
+    /// None: nothing is changed, and the first pool serves.
+    pub(super) pool: Option<&'a OsStr>,
+    pub(super) modes: &'a [ConMode],
+}
+
+impl Place<'_> {
+    /// Does both steps.
+    ///
+    /// # Errors
+    /// One is broken.
+    pub(super) async fn check(&self, report: &mut Report, events: &mut Events) -> Result<(), Failure> {
+        let Some(pool_name) = report.check("osd", self.a_pool().await)? else {
+            return report.tell("osd", "there is no pool to try".to_owned(), Vec::new());
+        };
+        // The namespace and the locator of the command line count, too.
+        let pool = pool(self.cluster, self.global, pool_name.clone()).within(PATIENCE);
+        let object = Name::from(format!("linger-doctor.{}", self.cluster.global_id()).as_str());
+        let mut session = None;
+        let found = or(self.reach(&pool, &object), follow(events, &mut session)).await;
+        report.check("osd", found)?;
+        // The event came before the answer, but may not have been taken.
+        or(async { _ = follow(events, &mut session).await }, async {}).await;
+        let pool_name = one_line(&pool_name.to_string_lossy());
+        let found = match session {
+            Some((osd, mode)) => {
+                let asked = asked_for(self.modes);
+                format!("osd.{osd} answers for pool {pool_name}, mode {} ({asked})", mode.name())
+            }
+            None => format!("an OSD answers for pool {pool_name}"),
+        };
+        report.tell("osd", found, Vec::new())?;
+        let watched = match self.pool {
+            Some(_) => round_trip(&pool, &object).await,
+            None => may_watch(&pool, &object).await,
+        };
+        let watched = report.check("watch", watched)?;
+        report.tell("watch", watched, Vec::new())
+    }
+
+    async fn a_pool(&self) -> Result<Option<Name>, Failure> {
+        if let Some(pool) = self.pool {
+            return Ok(Some(name(pool)));
+        }
+        let first = |map: &OsdMap| map.pool_names.values().next().cloned();
+        self.cluster.with_map(first).await.map_err(|error| explain(&error))
+    }
+
+    /// Asks for an object that is not there: that it is not is an answer.
+    async fn reach(&self, pool: &Pool, object: &Name) -> Result<(), Failure> {
+        match pool.stat(object.clone()).await {
+            Ok(_) | Err(Error::Op { error: OpError::Errno(errno::ENOENT), .. }) => Ok(()),
+            Err(error) => Err(explain(&error)),
+        }
+    }
+}
+
+/// Notes the newest session, and ends with an OSD that will never let the client in.
+async fn follow(events: &mut Events, session: &mut Option<(i32, ConMode)>) -> Result<(), Failure> {
+    while let Some(event) = events.next().await {
+        match event {
+            ClusterEvent::OsdUp { osd, mode } => *session = Some((osd, mode)),
+            // A refusal with an errno may be a ticket's fault, or the caps': then the request fails.
+            ClusterEvent::OsdFault { osd, fault: ConnFault::Auth(why) }
+                if why.errno().is_none() && why.is_permanent() =>
+            {
+                return Err(explain::osd_login(osd, &why));
+            }
+            _ => {}
+        }
+    }
+    pending().await
+}
+
+/// Whether the caps allow a watch, without leaving anything behind.
+async fn may_watch(pool: &Pool, object: &Name) -> Result<String, Failure> {
+    let options = WatchOptions { register_within: Some(PATIENCE), ..WatchOptions::default() };
+    let mut watch = pool.watch(object.clone(), options).await.map_err(|error| explain(&error))?;
+    match watch.live().await {
+        Err(Error::Watch { error, .. }) if error.cause == LossCause::ObjectGone => {
+            Ok("the caps allow it (name a pool to try one: linger doctor POOL)".to_owned())
+        }
+        Ok(_) => Ok("live".to_owned()),
+        Err(error) => Err(explain(&error)),
+    }
+}
+
+/// Makes an object, watches and notifies it, and removes it.
+async fn round_trip(pool: &Pool, object: &Name) -> Result<String, Failure> {
+    pool.create(object.clone(), false).await.map_err(|error| explain(&error))?;
+    let result = notified(pool, object).await;
+    let removed = pool.remove(object.clone()).await;
+    let took = result.map_err(|error| explain(&error))?;
+    removed.map_err(|error| explain(&error))?;
+    Ok(format!("live, and notified by itself within {:.1} ms", took.as_secs_f64() * 1e3))
+}
+
+async fn notified(pool: &Pool, object: &Name) -> Result<Duration, Error> {
+    let options = WatchOptions { register_within: Some(PATIENCE), ..WatchOptions::default() };
+    let mut watch = pool.watch(object.clone(), options).await?;
+    watch.live().await?;
+    let start = Instant::now();
+    let notify = pool.notify(object.clone(), "doctor", PATIENCE).await?;
+    let answer = async {
+        while let Some(event) = watch.next().await {
+            if let WatchEvent::Notification(notification) = event {
+                let _ = notification.ack("well");
+            }
+        }
+        pending().await
+    };
+    or(notify, answer).await?;
+    let took = start.elapsed();
+    watch.unwatch().await?;
+    Ok(took)
+}
