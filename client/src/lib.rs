@@ -29,11 +29,15 @@
 //! }
 //! ```
 //!
+//! The [`guide`] has recipes: a copy that is never stale without knowing it, what a watch promises and for
+//! how long, what happens to notifies that are not taken, and which runtime to take.
+//!
 //! # For adapters
 //!
 //! A runtime with TCP and a timer needs an implementation of [`driver::Runtime`]: [`driver::Driver`] does
 //! the rest. Where that does not fit, an [`Engine`] is the core with its handles and leaves all I/O to
 //! its owner.
+#![deny(missing_docs)]
 
 mod clock;
 mod cluster;
@@ -43,6 +47,8 @@ mod engine;
 mod error;
 mod event;
 mod flush;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod mailbox;
 mod notify;
 mod options;

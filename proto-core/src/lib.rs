@@ -90,6 +90,7 @@
 //! * `embassy-time`: [`Timestamp`]s from and to the instants of embassy-time.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
 extern crate alloc;
 

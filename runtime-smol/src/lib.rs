@@ -31,6 +31,7 @@
 //! thread of its own, so any executor will do: [`start`] gives the driver as a future to spawn, as in
 //! `smol::spawn(driver).detach()`. Names are looked up in a thread of the `blocking` crate.
 #![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
 mod runtime;
 

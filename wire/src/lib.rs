@@ -9,6 +9,7 @@
 //! multiple of it. Encoding is infallible: values that have no encoding do not construct.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
 extern crate alloc;
 
