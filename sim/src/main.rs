@@ -93,7 +93,7 @@ fn main() -> ExitCode {
 fn one(seed: u64, options: &Options) -> Result<Stats, Violation> {
     let profile = if options.large { Profile::Large } else { Profile::Small };
     let plan = Plan::new(seed, profile);
-    let result = match seed % TWICE == 0 {
+    let result = match seed.is_multiple_of(TWICE) {
         true => twice(&plan),
         false => run(&plan, &mut Trace::Off),
     };

@@ -81,8 +81,6 @@ pub(super) const STEPS: &[Step] = &[
 const CEPH: &[&str] = &["linger-conformance", "linger-mini-cluster"];
 /// Packages whose tests break clusters, each its own.
 const CHAOS: &[&str] = &["linger-chaos"];
-/// Packages whose programs drive the core by loops of their own.
-const EMBEDDED: &[&str] = &["linger-examples"];
 /// How long the simulator runs.
 const SIM_MINUTES: &str = "2";
 const FUZZ: &str = "fuzz/Cargo.toml";
