@@ -51,7 +51,7 @@ fn a_payload_of_a_hyphen_is_stdin() {
 fn wrong_usage_is_refused() {
     for line in [
         "linger",
-        "linger doctor",
+        "linger doctor rbd obj",
         "linger watch rbd",
         "linger watch rbd obj --timeout 2",
         "linger watch rbd obj --count 0",
