@@ -1,7 +1,7 @@
 //! What a program on a loop of its own has to do, on a real cluster: the cases for what has no handles
 //! of `linger-client`.
 //!
-//! The program is an [`Agent`]: it is started with a pool, prints a port, and says and does in lines of
+//! The program is an [`Agent`]: it is started with a pool and a timeout, prints a port, and says and does in lines of
 //! text what `examples/src/bin/poll_loop/words.rs` has. [`agent_conformance!`] makes the tests.
 
 use crate::support::{PATIENCE, POOL, name, object, rados};
@@ -14,6 +14,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// Of the program's watches, in seconds: short, so that they are soon lost.
+const WATCH_TIMEOUT: &str = "5";
 
 /// Makes a test of each case. The program is a path, as from `env!("CARGO_BIN_EXE_..")`.
 #[macro_export]
@@ -58,7 +60,7 @@ impl Agent {
     /// It does not start or takes no connection.
     pub fn start(program: &str, cluster: &Cluster, pool: &str) -> Result<Self> {
         let mut child = Command::new(program);
-        child.arg(pool).env("CEPH_CONF", cluster.conf()).env_remove("CEPH_ARGS");
+        child.args([pool, WATCH_TIMEOUT]).env("CEPH_CONF", cluster.conf()).env_remove("CEPH_ARGS");
         let mut child = child.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let mut port = String::new();
         BufReader::new(child.stdout.take().context("no stdout")?).read_line(&mut port)?;

@@ -3,6 +3,7 @@
 mod chaos;
 mod cluster;
 mod demo;
+mod idle;
 mod matrix;
 mod sim;
 mod test;
@@ -23,6 +24,8 @@ enum Chore {
     Cluster(cluster::Verb),
     /// See it work: a real cluster, a watch by linger, a notify by Ceph's own rados.
     Demo(demo::Options),
+    /// What watches that nothing happens to cost on each runtime.
+    Idle(idle::Options),
     /// Every release in every way to connect, with the functional tests on each: half an hour.
     Matrix(matrix::Options),
     /// Clients and a cluster in a simulated world, from seeds.
@@ -37,6 +40,7 @@ fn main() -> Result<ExitCode> {
         Chore::Chaos(options) => return chaos::run(&options),
         Chore::Cluster(verb) => cluster::run(verb)?,
         Chore::Demo(options) => demo::run(&options)?,
+        Chore::Idle(options) => idle::run(&options)?,
         Chore::Matrix(options) => return matrix::run(&options),
         Chore::Sim(options) => return sim::run(&options),
         Chore::Test(options) => return test::run(&options),

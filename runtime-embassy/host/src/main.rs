@@ -1,6 +1,6 @@
 //! linger on embassy: a program that is told by lines of text what to watch and to notify.
 //!
-//! `linger-embassy-host POOL` prints a port and speaks what `examples/src/bin/poll_loop/words.rs` has. The
+//! `linger-embassy-host POOL [SECONDS]` prints a port and speaks what `examples/src/bin/poll_loop/words.rs` has. The
 //! executor, the clock and the two tasks are embassy's; only sockets and names are std's.
 
 mod net;
@@ -27,10 +27,10 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, SystemTime};
 use words::Ask;
 
-const TIMEOUT: Duration = Duration::from_secs(5);
-
 fn main() -> Result<()> {
-    let pool = std::env::args().nth(1).context("usage: linger-embassy-host POOL")?;
+    let mut args = std::env::args().skip(1);
+    let pool = args.next().context("usage: linger-embassy-host POOL [SECONDS]")?;
+    let timeout = Duration::from_secs(args.next().map_or(Ok(30), |secs| secs.parse())?);
     let config = Config::try_from(&Settings::from_environment(Environment::from_process())?)?;
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     let executor = Box::leak(Box::new(Executor::new()));
     executor.run(|spawner| {
         spawn(spawner, drive(runner));
-        spawn(spawner, listen(listener, cluster, pool));
+        spawn(spawner, listen(listener, cluster, pool, timeout));
     })
 }
 
@@ -56,9 +56,9 @@ async fn drive(runner: Runner<Host, Host>) {
 }
 
 #[embassy_executor::task]
-async fn listen(listener: Async<TcpListener>, cluster: Cluster, pool: String) {
+async fn listen(listener: Async<TcpListener>, cluster: Cluster, pool: String, timeout: Duration) {
     let (say, said) = async_channel::unbounded();
-    let agent = Agent { cluster, pool, say, held: RefCell::default(), holders: RefCell::default() };
+    let agent = Agent { cluster, pool, timeout, say, held: RefCell::default(), holders: RefCell::default() };
     let served = async { agent.serve(&listener.accept().await?.0, said).await };
     if let Err(error) = served.await {
         eprintln!("{error:#}");
@@ -70,6 +70,8 @@ async fn listen(listener: Async<TcpListener>, cluster: Cluster, pool: String) {
 struct Agent {
     cluster: Cluster,
     pool: String,
+    /// Of watches, notifies, and the end.
+    timeout: Duration,
     say: Sender<String>,
     /// Objects whose events stay where they are, and who takes them later.
     held: RefCell<BTreeSet<String>>,
@@ -96,7 +98,7 @@ impl Agent {
         match words::parse(&line) {
             Some(Ask::Watch(name, queue)) => self.watch(object(&name), name, queue).await?,
             Some(Ask::Notify(name, payload)) => {
-                let outcome = self.cluster.notify(object(&name), payload, TIMEOUT).await?.await;
+                let outcome = self.cluster.notify(object(&name), payload, self.timeout).await?.await;
                 self.say.try_send(words::outcome(&name, &outcome))?;
             }
             Some(Ask::Hold(name)) => _ = self.held.borrow_mut().insert(name),
@@ -104,14 +106,14 @@ impl Agent {
                 self.held.borrow_mut().remove(&name);
                 self.holders.take().into_iter().for_each(Waker::wake);
             }
-            Some(Ask::Close) => _ = self.cluster.close(TIMEOUT).await,
+            Some(Ask::Close) => _ = self.cluster.close(self.timeout).await,
             None => self.say.try_send("what?".to_owned())?,
         }
         Ok(())
     }
 
     async fn watch(&self, object: ObjectRef, name: String, queue: Option<usize>) -> Result<()> {
-        let options = WatchOptions { queue, timeout: TIMEOUT, ..WatchOptions::default() };
+        let options = WatchOptions { queue, timeout: self.timeout, ..WatchOptions::default() };
         let mut watch = self.cluster.watch(object, options)?;
         loop {
             let event = poll_fn(|cx| {

@@ -1,6 +1,5 @@
-//! A loop of one's own, by mio: one thread, no async, and another protocol on the same loop.
-//!
-//! `poll_loop POOL` prints a port; who connects to it says what to watch and to notify, by [`words`].
+//! A loop of one's own, by mio: one thread, no async, and another protocol on the same loop. `poll_loop POOL
+//! [SECONDS]` prints a port; who connects to it says what to watch and to notify, by [`words`].
 
 mod lines;
 mod words;
@@ -21,7 +20,6 @@ use std::time::Duration;
 use words::Ask;
 
 const LINES: Token = Token(0);
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 struct Loop {
     poll: Poll,
@@ -30,6 +28,7 @@ struct Loop {
     conns: BTreeMap<ConnId, (Token, TcpStream)>,
     tokens: usize,
     pool: String,
+    timeout: Duration,
     lines: Lines,
     watches: BTreeMap<WatchId, String>,
     notifies: BTreeMap<NotifyId, String>,
@@ -53,10 +52,9 @@ impl Loop {
             };
             self.lines.flush();
             // 2. Sleep until a socket is ready or the deadline comes.
-            match self.poll.poll(&mut events, deadline.map(|at| self.clock.until(at))) {
-                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
-                _ => {}
-            }
+            let woken = self.poll.poll(&mut events, deadline.map(|at| self.clock.until(at)));
+            woken
+                .or_else(|error| if error.kind() == ErrorKind::Interrupted { Ok(()) } else { Err(error) })?;
             // 3. Hand in what the sockets have, and only then let time pass: answers count before it.
             for event in &events {
                 match event.token() {
@@ -104,12 +102,10 @@ impl Loop {
 
     /// A socket is ready. mio says so once, so it is read until it has no more.
     fn on_ready(&mut self, token: Token) {
-        let found = self.conns.iter().find(|(_, (its, _))| *its == token);
-        let Some((&conn, (_, socket))) = found else { return };
+        let Some((&conn, (_, socket))) = self.conns.iter().find(|(_, it)| it.0 == token) else { return };
         if socket.peer_addr().is_err() {
-            // Still dialling, or in vain.
             if !matches!(socket.take_error(), Ok(None)) {
-                self.closed(conn, CloseReason::Unreachable);
+                self.closed(conn, CloseReason::Unreachable); // Else it is still dialling.
             }
             return;
         }
@@ -170,17 +166,17 @@ impl Loop {
             let object = |name: &str| ObjectRef::new(self.pool.as_str(), name);
             match words::parse(&line) {
                 Some(Ask::Watch(name, queue)) => {
-                    let options = WatchOptions { queue, timeout: TIMEOUT, ..WatchOptions::default() };
+                    let options = WatchOptions { queue, timeout: self.timeout, ..WatchOptions::default() };
                     let id = self.client.watch(now, object(&name), options)?;
                     self.watches.insert(id, name);
                 }
                 Some(Ask::Notify(name, payload)) => {
-                    let id = self.client.notify(now, object(&name), payload.into(), TIMEOUT)?;
+                    let id = self.client.notify(now, object(&name), payload.into(), self.timeout)?;
                     self.notifies.insert(id, name);
                 }
                 Some(Ask::Hold(name)) => _ = self.held.insert(name),
                 Some(Ask::Take(name)) => _ = self.held.remove(&name),
-                Some(Ask::Close) => self.client.close(now, TIMEOUT),
+                Some(Ask::Close) => self.client.close(now, self.timeout),
                 None => self.lines.say("what?"),
             }
         }
@@ -189,7 +185,9 @@ impl Loop {
 }
 
 fn main() -> Result<()> {
-    let pool = std::env::args().nth(1).context("usage: poll_loop POOL")?;
+    let mut args = std::env::args().skip(1);
+    let pool = args.next().context("usage: poll_loop POOL [SECONDS]")?;
+    let timeout = Duration::from_secs(args.next().map_or(Ok(30), |secs| secs.parse())?);
     let settings = Settings::from_environment(Environment::from_process())?;
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
@@ -197,5 +195,5 @@ fn main() -> Result<()> {
     let client = Client::new(clock.now(), clock.unix_now(), Config::try_from(&settings)?, seed)?;
     let lines = Lines::new(poll.registry(), LINES)?;
     let (conns, tokens, watches, notifies, readable, held) = Default::default();
-    Loop { poll, clock, client, conns, tokens, pool, lines, watches, notifies, readable, held }.run()
+    Loop { poll, clock, client, conns, tokens, pool, timeout, lines, watches, notifies, readable, held }.run()
 }
