@@ -61,3 +61,30 @@ fn range(map: &OsdMap, pg: PgId) -> Option<(HObject, HObject)> {
     };
     Some((begin, end))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use linger_core::placement::actual_pg;
+    use linger_wire::SNAP_HEAD;
+    use linger_wire::osdmap::Pool;
+
+    /// An object lies in the range of its own placement group and of no other.
+    #[test]
+    fn ranges_part_the_objects_as_placement_does() {
+        for pg_num in 1..20 {
+            let pool = Pool::replicated(3, pg_num, 0);
+            let map = OsdMap { pools: [(1, pool.clone())].into(), ..OsdMap::default() };
+            for hash in (0..5000u32).map(|n| n.wrapping_mul(0x9e37_79b9)) {
+                let home = actual_pg(&pool, PgId { pool: 1, seed: hash });
+                let object = HObject { pool: 1, hash, snap: SNAP_HEAD, oid: "o".into(), ..HObject::min() };
+                for seed in 0..pg_num {
+                    let pg = PgId { pool: 1, seed };
+                    let (begin, end) = range(&map, pg).unwrap();
+                    let inside = begin <= object && object < end;
+                    assert_eq!(inside, pg == home, "{hash:#x} of {pg_num} groups, {pg}");
+                }
+            }
+        }
+    }
+}

@@ -333,3 +333,23 @@ fn failure(request: &OpRequest, result: i32) -> OpReply {
         redirect: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caps_say_what_may_be_done() {
+        let (read, write) = ([Op::Stat], [Op::Stat, Op::Delete]);
+        for (caps, reads, writes) in [
+            ("allow *", true, true),
+            ("allow rwx pool=rbd", true, true),
+            ("allow r", true, false),
+            ("allow x, allow r", true, false),
+            ("profile rbd", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!((allows(caps, &read), allows(caps, &write)), (reads, writes), "{caps}");
+        }
+    }
+}
