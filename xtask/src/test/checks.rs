@@ -14,9 +14,12 @@ const LINES_MAX: usize = 600;
 /// All checks; each is told of, and counted.
 pub(super) fn tidy() -> Result<Tally> {
     let mut tally = Tally::default();
-    for (name, result) in
-        [("file sizes", sizes()), ("module map", module_map::check()), ("licences", licences())]
-    {
+    for (name, result) in [
+        ("file sizes", sizes()),
+        ("module map", module_map::check()),
+        ("licences", licences()),
+        ("no C", no_c()),
+    ] {
         match result {
             Ok(()) => tally.passed += 1,
             Err(error) => {
@@ -70,6 +73,23 @@ fn licences() -> Result<()> {
         .collect();
     if refused.is_empty() { Ok(()) } else { bail!("not allowed: {}", refused.join(", ")) }
 }
+
+/// No package of the default build compiles C: linger is built into static and cross-compiled programs.
+fn no_c() -> Result<()> {
+    for package in ["linger", "linger-smol", "linger-mini-cluster"] {
+        let args = ["tree", "-p", package, "-e", "normal,build", "--prefix", "none", "--target", "all"];
+        let output = cargo(&args).output()?;
+        ensure!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+        let tree = String::from_utf8(output.stdout)?;
+        ensure!(tree.starts_with(package), "cargo tree says nothing of {package}");
+        let found = tree.lines().find(|line| COMPILERS.iter().any(|name| line.starts_with(name)));
+        ensure!(found.is_none(), "{package} needs a C toolchain for {}", found.unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// What packages with C in them are built by.
+const COMPILERS: [&str; 4] = ["cc v", "cmake v", "bindgen v", "nasm-rs v"];
 
 /// The strings of `allow = [..]`.
 fn listed(deny: &str) -> Vec<&str> {
