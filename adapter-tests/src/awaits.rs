@@ -15,15 +15,15 @@ use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// So few that a place that is not given back is missed at once.
-const IN_FLIGHT: usize = 2;
+pub const IN_FLIGHT: usize = 2;
 /// How far the driver gets between the last poll and the drop: nowhere, to the socket, to the answer.
-const PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_micros(300), Duration::from_millis(30)];
+pub const PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_micros(300), Duration::from_millis(30)];
 /// More awaits than any future has.
-const AWAITS: usize = 64;
+pub const AWAITS: usize = 64;
 
 /// Polls a future at most so often, each time when it is woken, and drops it a while later. Its output
 /// if it came before.
-async fn polled<T>(times: usize, pause: Duration, future: impl Future<Output = T>) -> Option<T> {
+pub async fn polled<T>(times: usize, pause: Duration, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut left = times;
     let output = poll_fn(|cx| {
@@ -43,7 +43,10 @@ async fn polled<T>(times: usize, pause: Duration, future: impl Future<Output = T
 }
 
 /// Drops a future after each number of polls that does not end it, then lets one end: its output.
-async fn at_every_await<T, F: Future<Output = T>>(mut future: impl FnMut() -> F) -> Result<T> {
+///
+/// # Errors
+/// It does not end.
+pub async fn at_every_await<T, F: Future<Output = T>>(mut future: impl FnMut() -> F) -> Result<T> {
     for times in 0..AWAITS {
         for pause in PAUSES {
             if let Some(output) = soon(polled(times, pause, future())).await? {
