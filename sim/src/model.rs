@@ -225,19 +225,21 @@ impl Watched {
             Said::Lost | Said::Closed => Some(false),
             Said::Shed => None,
         });
-        if heard != Some(true) {
-            return None;
-        }
+        let heard = heard?;
         let after = &self.said[before + 1..];
         // A slow user was told that something is missing, wherever in the queue that stands.
         if after.iter().any(|(_, said)| *said == Said::Shed) {
             return None;
         }
-        match after.first() {
-            Some((_, Said::Live { may_have_missed: false })) => {
-                return Some("it came back and had missed nothing");
-            }
-            Some(_) => return None,
+        // The next return speaks for all that was before it, errors or not.
+        let next = after.iter().find_map(|(_, said)| match said {
+            Said::Live { may_have_missed } => Some(*may_have_missed),
+            _ => None,
+        });
+        match next {
+            Some(false) => return Some("it came back and had missed nothing"),
+            Some(true) => return None,
+            None if !heard || !after.is_empty() => return None,
             None => {}
         }
         if self.left.is_some() { None } else { Some("it never said otherwise") }
