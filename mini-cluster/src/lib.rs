@@ -7,6 +7,7 @@
 //!
 //! What it is not: a place to keep data. All OSDs share one store in memory, and copies are made at once.
 #![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
 mod conn;
 mod conns;
