@@ -2,7 +2,7 @@
 //! of `linger-client`.
 //!
 //! The program is an [`Agent`]: it is started with a pool and a timeout, prints a port, and says and does in lines of
-//! text what `examples/src/bin/poll_loop/words.rs` has. [`agent_conformance!`] makes the tests.
+//! text what `examples/src/bin/poll_loop/words.rs` has. [`agent_conformance!`](crate::agent_conformance) makes the tests.
 
 use crate::support::{PATIENCE, POOL, name, object, rados};
 use anyhow::{Context, Result, bail, ensure};
