@@ -234,7 +234,7 @@ pub fn a_thousand_watches_on_two_hundred_objects_get_a_notify_each(program: &str
 
 /// The only OSD is frozen for longer than the watch's timeout.
 pub fn a_watch_is_lost_and_comes_back(program: &str) -> Result<()> {
-    let ceph = Cluster::builder().osds(1).boot()?;
+    let ceph = Cluster::builder().osds(1).long_read_leases().boot()?;
     let pool = ceph.pool("lost", PoolKind::Replicated, 8)?;
     ceph.rados()?.write_full(&pool.object("object"), b"")?;
     let mut agent = Agent::start(program, &ceph, &pool.name)?;

@@ -84,7 +84,7 @@ pub async fn watches_follow_their_primary_and_end_with_their_object<A: Adapter>(
 /// No ping is confirmed for longer than the timeout: the watch is lost, by the client's own clock, and
 /// comes back when the OSD does.
 pub async fn a_watch_whose_lease_passes_is_lost_and_comes_back<A: Adapter>(on: A) -> Result<()> {
-    let ceph = Cluster::builder().osds(1).boot()?;
+    let ceph = Cluster::builder().osds(1).long_read_leases().boot()?;
     ceph.pool("paused", PoolKind::Replicated, 8)?;
     let settings = Settings::builder().conf(ceph.conf().display().to_string()).build()?;
     let cluster = on.connect(settings).await?;

@@ -133,6 +133,15 @@ impl Builder {
         self
     }
 
+    /// Gives PGs read leases of ten heartbeat graces (40 s), for tests that pause the only OSD.
+    ///
+    /// An OSD that finds a lease of its own passed holds the PG's requests until it is renewed; alone, with no peer to
+    /// ack a new one, it may do so for ever (ceph/ceph-container#1682; `PeeringState.cc`, `PrimaryLogPG.cc`). After a
+    /// restart of an OSD its PGs may wait as long, so this is no default.
+    pub fn long_read_leases(self) -> Self {
+        self.conf("osd_pool_default_read_lease_ratio", "10")
+    }
+
     /// The first of the cluster's 200 ports, 1024 to 32568; without it a free range is taken.
     pub fn port_base(mut self, port: u16) -> Self {
         self.port_base = Some(port);
