@@ -47,8 +47,12 @@ pub enum ClusterEvent {
     OsdFault {
         /// The OSD.
         osd: i32,
+        /// Where it was dialled; none if the map has no address for it that can be.
+        addr: Option<SocketAddr>,
         /// What is wrong.
         fault: ConnFault,
+        /// The errno of the system, where it gave one.
+        os_error: Option<i32>,
     },
     /// A map could not be used; the maps after it are asked for anew.
     MapFault {
@@ -88,8 +92,9 @@ impl ClusterEvent {
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
         match self {
-            Self::MonFault { fault: ConnFault::Auth(error), .. } => error.errno(),
-            Self::MonFault { os_error, .. } => *os_error,
+            Self::MonFault { fault: ConnFault::Auth(error), .. }
+            | Self::OsdFault { fault: ConnFault::Auth(error), .. } => error.errno(),
+            Self::MonFault { os_error, .. } | Self::OsdFault { os_error, .. } => *os_error,
             _ => None,
         }
     }
@@ -103,21 +108,28 @@ impl fmt::Display for ClusterEvent {
             }
             Self::OsdUp { osd, mode } => write!(f, "osd.{osd}: in session, mode {}", mode.name()),
             Self::MonFault { addr, fault, os_error, .. } => {
-                match addr {
-                    Some(addr) => write!(f, "monitor {addr}: {fault}")?,
-                    None => write!(f, "monitor: {fault}")?,
-                }
-                match os_error {
-                    Some(errno) => write!(f, ": {}", std::io::Error::from_raw_os_error(*errno)),
-                    None => Ok(()),
-                }
+                f.write_str("monitor")?;
+                addr.map_or(Ok(()), |addr| write!(f, " {addr}"))?;
+                write_fault(f, fault, *os_error)
             }
-            Self::OsdFault { osd, fault } => write!(f, "osd.{osd}: {fault}"),
+            Self::OsdFault { osd, addr, fault, os_error } => {
+                write!(f, "osd.{osd}")?;
+                addr.map_or(Ok(()), |addr| write!(f, " at {addr}"))?;
+                write_fault(f, fault, *os_error)
+            }
             Self::IdentityChanged { global_id } => write!(f, "the client is client.{global_id} now"),
             Self::MapFault { epoch, error } => write!(f, "osdmap {epoch}: {error}"),
             Self::ResolveFault { query, why } => write!(f, "cannot resolve {query}: {why}"),
             Self::Lost { events } => write!(f, "{events} events were lost"),
         }
+    }
+}
+
+fn write_fault(f: &mut fmt::Formatter<'_>, fault: &ConnFault, os_error: Option<i32>) -> fmt::Result {
+    write!(f, ": {fault}")?;
+    match os_error {
+        Some(errno) => write!(f, ": {}", std::io::Error::from_raw_os_error(errno)),
+        None => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What to try when the cluster or the library says no.
 
 use crate::failure::Failure;
+use crate::route;
 use linger_client::config::Settings;
 use linger_client::{ClusterEvent, ConnectError, Error};
 use linger_core::auth::AuthError;
@@ -37,13 +38,47 @@ fn hint_of_login(why: &AuthError, settings: &Settings) -> String {
     }
 }
 
-/// Why an OSD does not let the client in, whose monitors did.
-pub fn osd_login(osd: i32, why: &AuthError) -> Failure {
-    let hint = match why {
-        AuthError::ModesRefused { .. } | AuthError::NoMode => "allow one of those modes in ms_client_mode",
-        _ => "see the OSD's log, and whether its clock is right",
+/// Why an OSD can not be talked to, although the monitors can. Other events are no fault of an OSD.
+pub fn osd(event: &ClusterEvent) -> Failure {
+    let ClusterEvent::OsdFault { osd, addr, fault, .. } = event else {
+        return Failure::new("cannot go on", event, "try again with -v");
     };
-    Failure::new(format_args!("cannot log in at osd.{osd}"), why, hint)
+    if let ConnFault::Auth(why) = fault {
+        return Failure::new(format_args!("cannot log in at osd.{osd}"), why, hint_of_osd_login(why));
+    }
+    let hint = match (addr, fault) {
+        (Some(addr), ConnFault::Unreachable) => route::missing(*addr),
+        (None, ConnFault::Unreachable) => Some(NO_ADDRESS.to_owned()),
+        (_, fault) => hint_of_features(fault),
+    };
+    let hint = hint.unwrap_or_else(|| "check the network, and that the OSD runs: 'ceph osd tree'".to_owned());
+    Failure::new(format_args!("cannot reach osd.{osd}"), event, hint)
+}
+
+const NO_ADDRESS: &str = "it has no address that linger can dial: see 'ceph osd dump', and ms_bind_msgr2";
+
+fn hint_of_osd_login(why: &AuthError) -> &'static str {
+    match why {
+        AuthError::ModesRefused { .. } | AuthError::NoMode => "allow one of those modes in ms_client_mode",
+        AuthError::Refused { .. } => {
+            "the client has no caps for OSDs, or the clocks of that OSD and the monitors differ: see 'ceph auth \
+             get', 'ceph time-sync-status'"
+        }
+        _ => "see the OSD's log, and whether its clock is right",
+    }
+}
+
+/// What the two sides lack of each other, by the names that Ceph has for it.
+fn hint_of_features(fault: &ConnFault) -> Option<String> {
+    let (ConnFault::ClientLacks(lacking) | ConnFault::PeerLacks(lacking)) = fault else { return None };
+    let bits: Vec<_> = (0..64).filter(|bit| lacking.0 >> bit & 1 == 1).map(|bit| bit.to_string()).collect();
+    let bits = format!("bits {} of ceph_features.h", bits.join(", "));
+    Some(match fault {
+        ConnFault::ClientLacks(_) => {
+            format!("{bits}: see require_min_compat_client in 'ceph osd dump'; the cluster may be too new")
+        }
+        _ => format!("{bits}: clusters from Nautilus to Tentacle are supported"),
+    })
 }
 
 /// The connection is gone while something else was expected.
@@ -77,15 +112,18 @@ fn hint_of_connecting(error: &ConnectError, settings: &Settings) -> String {
         };
         return format!("{conf}: name one with -c/--conf, or the monitors with -m/--mon-host");
     }
+    if let Some(ClusterEvent::MonFault { fault, addr, .. }) = &error.last {
+        let route = addr.filter(|_| matches!(fault, ConnFault::Unreachable)).and_then(route::missing);
+        if let Some(hint) = route.or_else(|| hint_of_features(fault)) {
+            return hint;
+        }
+    }
     match &error.last {
         Some(ClusterEvent::MonFault { fault, .. }) => match fault {
             ConnFault::Unreachable | ConnFault::HandshakeTimeout | ConnFault::KeepaliveTimeout => {
                 "check mon_host, the network, and that monitors run"
             }
             ConnFault::WrongCluster { .. } => "check fsid and mon_host",
-            ConnFault::ClientLacks(_) | ConnFault::PeerLacks(_) => {
-                "clusters from Nautilus to Tentacle are supported"
-            }
             _ => "check that mon_host names msgr2 ports of monitors, 3300 as a rule",
         },
         Some(ClusterEvent::MapFault { error, .. }) => hint_of_map(error),
@@ -151,7 +189,8 @@ fn hint_of_watch(error: &WatchError) -> &'static str {
 }
 
 pub const POOLS: &str = "'ceph osd pool ls' lists the pools";
-const CAPS: &str = "see 'ceph auth get' for the client's caps, or log in as another with -n/--name";
+const CAPS: &str = "a watch needs osd caps 'allow rw' in its pool, a notify 'allow r': see 'ceph auth get', or log in \
+                    as another with -n/--name";
 const BLOCKLIST: &str = "see 'ceph osd blocklist ls'; a new client gets a new address";
 pub const HEALTH: &str = "see 'ceph health': the object's OSDs may be down or full";
 

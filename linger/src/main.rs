@@ -6,6 +6,7 @@ mod explain;
 mod failure;
 mod output;
 mod records;
+mod route;
 mod runtime;
 
 use cli::Cli;

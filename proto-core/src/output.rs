@@ -114,6 +114,8 @@ pub enum Event {
     OsdFault {
         /// The OSD.
         osd: i32,
+        /// Where it was dialled; none if the map has no address for it that can be.
+        addr: Option<SocketAddr>,
         /// What is wrong.
         fault: ConnFault,
     },

@@ -324,7 +324,10 @@ impl Engine {
             Event::MonUp { addr, auth, mode } => self.tell(ClusterEvent::MonUp { addr, auth, mode }),
             Event::OsdUp { osd, mode } => self.tell(ClusterEvent::OsdUp { osd, mode }),
             Event::MonFault { addr, fault, permanent } => self.on_mon_fault(addr, fault, permanent),
-            Event::OsdFault { osd, fault } => self.tell(ClusterEvent::OsdFault { osd, fault }),
+            Event::OsdFault { osd, addr, fault } => {
+                let os_error = addr.and_then(|addr| self.os_errors.remove(&addr));
+                self.tell(ClusterEvent::OsdFault { osd, addr, fault, os_error });
+            }
             Event::IdentityChanged { global_id } => self.tell(ClusterEvent::IdentityChanged { global_id }),
             Event::MapFault { epoch, error } => self.tell(ClusterEvent::MapFault { epoch, error }),
             Event::Readable(id) => self.pull(id),

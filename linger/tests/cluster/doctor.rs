@@ -1,9 +1,9 @@
 //! `linger doctor` on a healthy cluster, and on what a person may have got wrong.
 
 use crate::object;
-use crate::tool::linger;
+use crate::tool::{bare, linger};
 use anyhow::{Context, Result, ensure};
-use linger_testbed::{need_cluster, shared};
+use linger_testbed::{Cluster, Daemon, PoolKind, available, need_cluster, shared, skip};
 use serde_json::Value;
 use std::fs;
 
@@ -75,6 +75,12 @@ fn what_is_broken_ends_it_with_a_hint() -> Result<()> {
     let text = String::from_utf8(output.stdout)?;
     ensure!(output.status.code() == Some(1) && text.contains(r#""step":"monitors","ok":false"#), "{text}");
 
+    // A link-local address without a link: no machine has a way there.
+    let mut command = linger(&["doctor", "-m", "v2:[fe80::1]:3300"]);
+    let output = command.arg("--json").env("CEPH_ARGS", "--client-mount-timeout=2").output()?;
+    let text = String::from_utf8(output.stdout)?;
+    ensure!(output.status.code() == Some(1) && text.contains("no way from here to IPv6 address"), "{text}");
+
     let (found, code) = steps(&["doctor", "no-such-pool"])?;
     let Verdict { fine, broken } = verdict(&found)?;
     let (step, why) = broken.context("nothing is broken")?;
@@ -104,9 +110,34 @@ fn missing_caps_are_named() -> Result<()> {
         let (found, code) = steps(&["doctor", "--id", id, "-k", file])?;
         let (step, why) = verdict(&found)?.broken.context("nothing is broken")?;
         ensure!(code == Some(1) && step == broken_at && why.contains("caps"), "{id}: {found:#?}");
+        if broken_at == "watch" {
+            ensure!(why.contains("a watch needs osd caps 'allow rw'"), "{found:#?}");
+        }
         // Anyone may read the file.
         ensure!(found[0]["notes"].to_string().contains("everyone can read it"), "{found:#?}");
     }
     ensure!(shared().list_watchers(&object)?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn an_osd_out_of_reach_is_named() -> Result<()> {
+    if let Err(why) = available() {
+        skip("doctor::an_osd_out_of_reach_is_named", &why);
+        return Ok(());
+    }
+    let cluster = Cluster::builder().osds(1).boot()?;
+    cluster.pool("doctor", PoolKind::Replicated, 8)?;
+    // The map goes on calling it up.
+    cluster.run(&["ceph", "osd", "set", "nodown"])?;
+    cluster.kill(Daemon::Osd(0))?;
+    let mut command = bare();
+    let output = command.arg("-c").arg(cluster.conf()).args(["doctor", "doctor", "--json"]).output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let last: Value = serde_json::from_str(text.lines().last().context("nothing is said")?)?;
+    let found = last["found"].as_str().unwrap_or_default();
+    ensure!(output.status.code() == Some(1) && last["step"] == "osd" && last["ok"] == false, "{text}");
+    ensure!(found.contains("osd.0 at 127.0.0.1:") && found.contains("Connection refused"), "{text}");
+    ensure!(found.contains("check the network, and that the OSD runs"), "{text}");
     Ok(())
 }

@@ -202,7 +202,7 @@ impl Client {
             ConnFault::Auth(AuthError::Refused { errno, .. }) if news => Some(*errno),
             _ => None,
         };
-        self.cx.event(Event::OsdFault { osd, fault });
+        self.cx.event(Event::OsdFault { osd, addr: self.sessions.addr(osd), fault });
         if let Some(errno) = refused
             && self.sessions.refused()
         {

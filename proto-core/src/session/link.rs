@@ -15,6 +15,7 @@ use crate::ids::ConnKey;
 use crate::retry::redial_wait;
 use crate::timers::Slot;
 use alloc::collections::BTreeSet;
+use core::net::SocketAddr;
 use linger_wire::AddrVec;
 
 /// How a session is connected.
@@ -46,6 +47,8 @@ pub(super) struct Session {
     pub(super) backoffs: Backoffs,
     failures: u32,
     pub(super) dialled: Timestamp,
+    /// Where it was dialled last.
+    pub(super) addr: Option<SocketAddr>,
     pub(super) timer: Slot,
 }
 
@@ -60,6 +63,7 @@ impl Session {
             backoffs: Backoffs::default(),
             failures: 0,
             dialled: Timestamp::default(),
+            addr: None,
             timer: Slot::default(),
         }
     }

@@ -28,6 +28,7 @@ use crate::placement::Target;
 use crate::timers::TimerKey;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use linger_wire::msg::{Backoff, BackoffOp};
 use linger_wire::osdmap::{OsdMap, map_flags, pool_flags};
 use linger_wire::{AddrType, EntityType, UTime};
@@ -81,6 +82,11 @@ impl Sessions {
     /// The client is another one from now on: whether OSDs let it in is not known.
     pub(crate) fn forget_welcome(&mut self) {
         (self.welcome, self.refusals) = (false, 0);
+    }
+
+    /// Where an OSD was dialled last.
+    pub(crate) fn addr(&self, osd: i32) -> Option<SocketAddr> {
+        self.sessions.get(&osd)?.addr
     }
 
     /// The OSD whose connection this is.
@@ -161,7 +167,7 @@ impl Sessions {
         let target = session.addrs.find(AddrType::MSGR2).copied();
         let Some((target, addr)) = target.and_then(|target| Some((target, target.sock?))) else {
             // It serves only the first protocol: wait for it to come back with the second.
-            cx.event(Event::OsdFault { osd, fault: ConnFault::Unreachable });
+            cx.event(Event::OsdFault { osd, addr: None, fault: ConnFault::Unreachable });
             return;
         };
         let global_id = Some(tickets.global_id());
@@ -176,6 +182,7 @@ impl Sessions {
         let conn = cx.pool.open(cx.now, addr, dial, &mut cx.timers, &mut cx.out);
         session.link = Link::Dialing(conn);
         session.dialled = cx.now;
+        session.addr = Some(addr);
         self.by_conn.insert(conn, osd);
     }
 

@@ -10,10 +10,14 @@ use crate::output::{Format, Stdout};
 use crate::records::Step;
 use linger_client::config::Settings;
 use linger_client::{Cluster, ClusterEvent, ConMode, ConnFault, ConnectOptions, Error, Events, OsdMap};
-use std::time::{Duration, Instant};
+use linger_wire::UTime;
+use std::time::{Duration, Instant, SystemTime};
 
 /// After how long closing is given up.
 const LEAVE: Duration = Duration::from_secs(5);
+
+/// Clocks that differ by less are taken to be right.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(1);
 
 /// Looks at everything, in order, up to the first thing that is broken.
 ///
@@ -32,9 +36,10 @@ pub async fn run(global: &Global, args: &cli::Doctor, format: Format) -> Result<
     let took = start.elapsed();
     report.session(&cluster, &mut events, took, &modes.0).await?;
 
-    let map = cluster.with_map(describe_map).await.map_err(|error| explain(&error));
-    let map = report.check("map", map)?;
-    report.tell("map", map, Vec::new())?;
+    let unix_now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let map = cluster.with_map(move |map| (describe_map(map), note_of_clock(map.modified, unix_now))).await;
+    let (map, note) = report.check("map", map.map_err(|error| explain(&error)))?;
+    report.tell("map", map, note.into_iter().collect())?;
     let place = objects::Place { global, cluster: &cluster, pool: args.pool.as_deref(), modes: &modes.1 };
     let done = place.check(&mut report, &mut events).await;
     // What the steps found is told; how closing goes is not of interest.
@@ -151,9 +156,33 @@ fn key(settings: &Settings) -> String {
     }
 }
 
+/// Clocks do not matter to a client, but to whoever compares its log with the cluster's. A map is made before it is
+/// seen, which is all that there is to tell by.
+fn note_of_clock(modified: UTime, unix_now: Duration) -> Option<String> {
+    let made = Duration::new(modified.sec.into(), 0);
+    let ahead = made.checked_sub(unix_now).filter(|ahead| *ahead > CLOCKS_DIFFER)?;
+    Some(format!(
+        "the map is {} s from the future: the clock is wrong, here or at the monitors",
+        ahead.as_secs()
+    ))
+}
+
 fn describe_map(map: &OsdMap) -> String {
     let osds: Vec<_> = (0..map.max_osd).filter(|osd| map.exists(*osd)).collect();
     let up = osds.iter().filter(|osd| map.is_up(**osd)).count();
     let (epoch, fsid, pools) = (map.epoch, map.fsid, map.pools.len());
     format!("epoch {epoch} of cluster {fsid}: {up} of {} OSDs up, {pools} pools", osds.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_from_the_future_is_a_clock_s_fault() {
+        let now = Duration::from_secs(1_000);
+        let note = |sec| note_of_clock(UTime { sec, nsec: 999_999_999 }, now);
+        assert_eq!((note(0), note(1_000), note(1_001)), (None, None, None));
+        assert_eq!(note(1_002).unwrap()[..30], *"the map is 2 s from the future");
+    }
 }

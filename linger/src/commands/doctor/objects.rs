@@ -38,13 +38,18 @@ impl Place<'_> {
         // The namespace and the locator of the command line count, too.
         let pool = pool(self.cluster, self.global, pool_name.clone()).within(PATIENCE);
         let object = Name::from(format!("linger-doctor.{}", self.cluster.global_id()).as_str());
-        let mut session = None;
-        let found = or(self.reach(&pool, &object), follow(events, &mut session)).await;
-        report.check("osd", found)?;
+        let mut seen = Seen::default();
+        let asked = async { Some(self.reach(&pool, &object).await) };
+        let hopeless = async {
+            seen.follow(events).await;
+            None
+        };
+        let answer = or(asked, hopeless).await;
         // The event came before the answer, but may not have been taken.
-        or(async { _ = follow(events, &mut session).await }, async {}).await;
+        or(async { _ = seen.follow(events).await }, async {}).await;
+        report.check("osd", seen.verdict(answer))?;
         let pool_name = one_line(&pool_name.to_string_lossy());
-        let found = match session {
+        let found = match seen.session {
             Some((osd, mode)) => {
                 let asked = asked_for(self.modes);
                 format!("osd.{osd} answers for pool {pool_name}, mode {} ({asked})", mode.name())
@@ -69,29 +74,54 @@ impl Place<'_> {
     }
 
     /// Asks for an object that is not there: that it is not is an answer.
-    async fn reach(&self, pool: &Pool, object: &Name) -> Result<(), Failure> {
+    async fn reach(&self, pool: &Pool, object: &Name) -> Result<(), Error> {
         match pool.stat(object.clone()).await {
             Ok(_) | Err(Error::Op { error: OpError::Errno(errno::ENOENT), .. }) => Ok(()),
-            Err(error) => Err(explain(&error)),
+            Err(error) => Err(error),
         }
     }
 }
 
-/// Notes the newest session, and ends with an OSD that will never let the client in.
-async fn follow(events: &mut Events, session: &mut Option<(i32, ConMode)>) -> Result<(), Failure> {
-    while let Some(event) = events.next().await {
-        match event {
-            ClusterEvent::OsdUp { osd, mode } => *session = Some((osd, mode)),
-            // A refusal with an errno may be a ticket's fault, or the caps': then the request fails.
-            ClusterEvent::OsdFault { osd, fault: ConnFault::Auth(why) }
-                if why.errno().is_none() && why.is_permanent() =>
-            {
-                return Err(explain::osd_login(osd, &why));
+/// What the OSDs' connections came to.
+#[derive(Default)]
+struct Seen {
+    /// The newest session.
+    session: Option<(i32, ConMode)>,
+    /// The newest fault, if there was no session after it.
+    fault: Option<ClusterEvent>,
+}
+
+impl Seen {
+    /// Follows the events, up to an OSD that will never let the client in.
+    async fn follow(&mut self, events: &mut Events) {
+        while let Some(event) = events.next().await {
+            match event {
+                ClusterEvent::OsdUp { osd, mode } => (self.session, self.fault) = (Some((osd, mode)), None),
+                ClusterEvent::OsdFault { ref fault, .. } => {
+                    // A refusal with an errno may be a ticket's fault, or the caps': then the request fails.
+                    let hopeless = matches!(
+                        fault, ConnFault::Auth(why) if why.errno().is_none() && why.is_permanent()
+                    );
+                    self.fault = Some(event);
+                    if hopeless {
+                        return;
+                    }
+                }
+                _ => {}
             }
-            _ => {}
+        }
+        pending::<()>().await;
+    }
+
+    /// A request, if it came to its end, fails for what is wrong with the OSD's connection.
+    fn verdict(&self, answer: Option<Result<(), Error>>) -> Result<(), Failure> {
+        match (answer, &self.fault) {
+            (Some(Ok(())), _) => Ok(()),
+            (_, Some(fault)) => Err(explain::osd(fault)),
+            (Some(Err(error)), None) => Err(explain(&error)),
+            (None, None) => Err(explain::closed()),
         }
     }
-    pending().await
 }
 
 /// Whether the caps allow a watch, without leaving anything behind.

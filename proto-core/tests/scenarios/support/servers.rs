@@ -425,7 +425,7 @@ impl Sim {
     pub fn faults(&mut self, who: Who) -> Vec<ConnFault> {
         let mut faults = Vec::new();
         self.events.retain(|event| match (event, who) {
-            (Event::OsdFault { osd, fault }, Who::Osd(id)) if *osd == id => {
+            (Event::OsdFault { osd, fault, .. }, Who::Osd(id)) if *osd == id => {
                 faults.push(fault.clone());
                 false
             }
