@@ -5,7 +5,7 @@ use crate::support::{connect, name, notification, object, rados, soon};
 use anyhow::{Context, Result};
 use blocking::unblock;
 use linger_client::{NotifyOutcome, OnDrop, WatchEvent, WatchOptions};
-use linger_testbed::{PoolKind, shared, skip};
+use linger_testbed::{PoolKind, shared};
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,11 +41,6 @@ pub async fn a_watch_gets_what_ceph_notifies_and_ceph_gets_its_ack<A: Adapter>(o
 }
 
 pub async fn ceph_gets_what_is_notified_and_its_ack_is_in_the_report<A: Adapter>(on: A) -> Result<()> {
-    if !shared().python_watches() {
-        let name = "watches::ceph_gets_what_is_notified_and_its_ack_is_in_the_report";
-        skip(name, &"python3-rados has no watches");
-        return Ok(());
-    }
     let (cluster, pool) = connect(&on).await?;
     let (name, theirs) = (name("notified"), shared().rados()?);
     pool.create(name.as_str(), false).await?;

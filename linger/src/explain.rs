@@ -6,6 +6,7 @@ use linger_client::config::Settings;
 use linger_client::{ClusterEvent, ConnectError, Error};
 use linger_core::auth::AuthError;
 use linger_core::{CommandError, ConfigError, ConnFault, LossCause, MapError, OpError, WatchError};
+use linger_wire::cephx::KeyType;
 use linger_wire::{DecodeErrorKind, errno};
 
 /// Why there is no connection.
@@ -34,6 +35,12 @@ fn hint_of_login(why: &AuthError, settings: &Settings) -> String {
         AuthError::KeyType { .. } => {
             format!("make a key that linger knows: 'ceph auth get-or-create' {}", settings.name)
         }
+        AuthError::Refused { key_type: Some(KeyType::Aes), .. } => format!(
+            "compare {} with 'ceph auth get {}', and its type with auth_allowed_ciphers in 'ceph mon dump', which \
+             clusters have since Tentacle",
+            key_source(settings),
+            settings.name
+        ),
         _ => format!("compare {} with 'ceph auth get {}'", key_source(settings), settings.name),
     }
 }

@@ -110,11 +110,6 @@ impl Cluster {
         self.root().map(Root::release)
     }
 
-    /// Whether [`Rados::watch`] works: Nautilus' python3-rados has no watches.
-    pub fn python_watches(&self) -> bool {
-        self.release() != Some(Release::Nautilus)
-    }
-
     /// What the list of refused clients is called in commands; it was renamed after Nautilus.
     pub fn blocklist_word(&self) -> &'static str {
         if self.release() == Some(Release::Nautilus) { "blacklist" } else { "blocklist" }

@@ -4,7 +4,7 @@ A request is {"id": N, "verb": ..., ...}, its answer {"id": N, "ok": ...} or {"i
 them come {"event": "notify" | "lost", "watch": W, ...}. Bytes are strings of the code points 0 to 255.
 
 Notifies, and watches with a locator key, go through librados by ctypes: python-rados hides a notify's acks, and drops the
-key of a watched object.
+key of a watched object. Before Octopus it has no watches at all.
 """
 import concurrent.futures
 import ctypes
@@ -21,6 +21,7 @@ import rados
 
 CONF = os.environ['CEPH_CONF']
 CLIENT = 'client.admin'
+PYTHON_WATCHES = hasattr(rados, 'Watch')
 out_lock = threading.Lock()
 open_lock = threading.Lock()
 watches = {}
@@ -98,6 +99,9 @@ class Raw:
             self.check(code)
         acks, timeouts = decode_report(raw)
         return {'errno': -code, 'acks': acks, 'timeouts': timeouts, 'micros': int(spent * 1e6)}
+
+    def instance_id(self):
+        return self.lib.rados_get_instance_id(self.handle)
 
     def watch(self, place, name, timeout, notified, lost):
         io, cookie = self.ioctx(place), ctypes.c_uint64()
@@ -190,7 +194,7 @@ def watch(r, place, name):
     def lost(cookie, code):
         say({'event': 'lost', 'watch': number, 'errno': abs(code)})
 
-    if place[2]:
+    if place[2] or not PYTHON_WATCHES:
         cell = raw().watch(place, name, r['timeout'], notified, lost)
     else:
         cell = ioctx(place).watch(name, notified, lost, r['timeout'])
@@ -205,9 +209,9 @@ def serve(r):
     if verb == 'mgr_command':
         return command(cluster.mgr_command, r)
     if verb == 'instance_id':
-        return cluster.get_instance_id()
+        return cluster.get_instance_id() if PYTHON_WATCHES else raw().instance_id()
     if verb == 'notifier_id':
-        return raw().lib.rados_get_instance_id(raw().handle)
+        return raw().instance_id()
     if verb == 'unwatch':
         return watches.pop(r['watch']).close()
     place, name = (r['pool'], r['namespace'], r['key']), r['object']

@@ -129,7 +129,7 @@ impl Rados {
         parse(&self.ask("mgr_command", json!({"command": command}))?)
     }
 
-    /// The client's global id, under which its reads, writes and watches without a locator key run.
+    /// The global id under which its watches without a locator key run.
     ///
     /// # Errors
     /// The process is gone.

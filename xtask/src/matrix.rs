@@ -1,12 +1,12 @@
-//! `cargo xtask matrix`: each release in each way to connect, with the functional tests on each.
+//! `cargo xtask matrix`: each release in each way to connect, with the functional tests on each, and a mix of faults.
 
 use crate::test::{Suite, Tally};
-use crate::tree::root;
-use anyhow::{Context, Result, ensure};
+use crate::tree::{cargo, root};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use linger_testbed::{Auth, Cluster, KeyType, Mode, Release, Root};
 use std::fs;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 /// What to run.
 #[derive(Args)]
@@ -36,6 +36,11 @@ const WAYS: [Way; 6] = [
     Way { name: "aes secure", auth: Auth::Cephx, mode: Mode::Secure, key_type: Some(KeyType::Aes) },
 ];
 
+/// The table's last column: a random mix of faults, on clusters with the release's defaults.
+const CHAOS: &str = "chaos";
+/// How long the mix goes on.
+const CHAOS_MINUTES: &str = "2";
+
 /// Where the README has the table.
 const BEGIN: &str = "<!-- cargo xtask matrix writes this -->\n";
 const END: &str = "<!-- end -->\n";
@@ -47,16 +52,16 @@ const END: &str = "<!-- end -->\n";
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     linger_testbed::available()?;
     for way in &options.way {
-        ensure!(WAYS.iter().any(|known| known.name == way), "no way to connect is called {way}");
+        ensure!(names().any(|known| known == way), "no way to connect is called {way}");
     }
     let releases = if options.release.is_empty() { Release::ALL.to_vec() } else { options.release.clone() };
-    let wanted = |way: &Way| options.way.is_empty() || options.way.iter().any(|name| name == way.name);
+    let wanted = |way: &str| options.way.is_empty() || options.way.iter().any(|name| name == way);
     let mut failed = 0;
     for release in releases {
         let mut cells = Vec::new();
         for way in &WAYS {
             let there = way.key_type.is_none() || release >= Release::Tentacle;
-            cells.push(match wanted(way) && there {
+            cells.push(match wanted(way.name) && there {
                 true => {
                     let tally = cell(release, way).unwrap_or_else(|error| {
                         eprintln!("{release}, {}: {error:#}", way.name);
@@ -69,6 +74,16 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
             });
             println!("\n{release}, {}: {}", way.name, cells.last().map_or("", String::as_str));
         }
+        let mut mix = String::new();
+        if wanted(CHAOS) {
+            mix = chaos(release).unwrap_or_else(|error| {
+                eprintln!("{release}, {CHAOS}: {error:#}");
+                failed += 1;
+                "**fail**".to_owned()
+            });
+            println!("\n{release}, {CHAOS}: {mix}");
+        }
+        cells.push(mix);
         let row = format!("| {} | {} | {} |\n", version(release)?, today()?, cells.join(" | "));
         println!("\n{row}");
         if options.way.is_empty() {
@@ -91,6 +106,25 @@ fn cell(release: Release, way: &Way) -> Result<Tally> {
         (_, Auth::None) => Suite::Keyless,
     };
     suite.run(release, cluster.conf())
+}
+
+/// The names of the table's columns.
+fn names() -> impl Iterator<Item = &'static str> {
+    WAYS.iter().map(|way| way.name).chain([CHAOS])
+}
+
+/// Runs a mix of faults, and says how it went.
+fn chaos(release: Release) -> Result<String> {
+    println!("\n=== {release}, {CHAOS}");
+    let mut mix = cargo(&["run", "--quiet", "--package", "linger-chaos", "--", "--minutes", CHAOS_MINUTES]);
+    let output = mix.env("LINGER_RELEASE", release.name()).stderr(Stdio::inherit()).output()?;
+    let said = String::from_utf8(output.stdout)?;
+    print!("{said}");
+    ensure!(output.status.success(), "the mix failed");
+    let row = said.lines().rfind(|line| line.starts_with("| mix of")).context("the mix gave no row")?;
+    let cells: Vec<_> = row.split('|').map(str::trim).collect();
+    let [_, _, notifies, _, _, lost, _, _, of_librados, _] = cells[..] else { bail!("a strange row: {row}") };
+    Ok(format!("{notifies} notifies, {lost} lost in silence (librados {of_librados})"))
 }
 
 fn text(tally: &Tally) -> String {
@@ -126,8 +160,8 @@ fn write(release: Release, row: &str) -> Result<()> {
         let old = table.lines().find(|line| line.starts_with(&name)).map(|line| format!("{line}\n"));
         rows.extend(if other == release { Some(row.to_owned()) } else { old });
     }
-    let names: Vec<_> = WAYS.iter().map(|way| way.name).collect();
-    let head = format!("| Ceph | run on | {} |\n{}|\n", names.join(" | "), "|---".repeat(WAYS.len() + 2));
+    let names: Vec<_> = names().collect();
+    let head = format!("| Ceph | run on | {} |\n{}|\n", names.join(" | "), "|---".repeat(names.len() + 2));
     let table = format!("{head}{}", rows.concat());
     Ok(fs::write(path, format!("{before}{BEGIN}{table}{END}{after}"))?)
 }

@@ -20,9 +20,10 @@ pub(super) fn removed(arena: &Arena, hold: Duration) -> Result<()> {
 }
 
 pub(super) fn blocklisted(arena: &Arena) -> Result<()> {
+    let word = arena.cluster().blocklist_word();
     for side in [Side::Linger, Side::Librados] {
         let addr = arena.addr_of(side)?;
-        let add = json!({"prefix": "osd blocklist", "blocklistop": "add", "addr": addr});
+        let add = json!({"prefix": format!("osd {word}"), format!("{word}op"): "add", "addr": addr});
         arena.cluster().mon_command(&add)?;
     }
     Ok(())

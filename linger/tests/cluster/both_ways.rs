@@ -104,12 +104,9 @@ fn notified(object: &Object) -> Result<()> {
 
     let mut command_line = rados_watch(object)?;
     let python = shared().rados()?;
-    let watch = match shared().python_watches() {
-        true => Some(python.watch(object, b"py\xffthon")?),
-        false => None,
-    };
+    let watch = python.watch(object, b"py\xffthon")?;
     let watchers = shared().list_watchers(object)?;
-    ensure!(watchers.len() == 1 + usize::from(watch.is_some()), "{watchers:?}");
+    ensure!(watchers.len() == 2, "{watchers:?}");
 
     let (done, code) = result(on(object, "notify", &["good morning"]))?;
     let (listed, _) = result(on(object, "ls", &[]))?;
@@ -120,7 +117,7 @@ fn notified(object: &Object) -> Result<()> {
         ensure!(listed["client"] == client && listed["cookie"] == watcher.cookie, "{listed}");
         ensure!(listed["addr"] == watcher.addr, "{listed}");
         // `rados watch` answers with what it got.
-        let (text, bytes) = match watch.as_ref().is_some_and(|watch| watch.cookie == watcher.cookie) {
+        let (text, bytes) = match watch.cookie == watcher.cookie {
             true => ("py\u{fffd}thon", &b"py\xffthon"[..]),
             false => ("good morning", &b"good morning"[..]),
         };
@@ -135,12 +132,10 @@ fn notified(object: &Object) -> Result<()> {
     command_line.type_in("\n")?;
     let dump = command_line.line_with(&["|"])?;
     ensure!(dumped(&dump) == b"good morning", "{line}\n{dump}");
-    if let Some(watch) = watch {
-        let event = python.event(PATIENCE)?.context("no event")?;
-        let Event::Notify { data, notify_id, .. } = event else { anyhow::bail!("{event:?}") };
-        ensure!(data == b"good morning" && done["notify_id"] == notify_id, "{data:?} {notify_id} {done}");
-        python.unwatch(watch)?;
-    }
+    let event = python.event(PATIENCE)?.context("no event")?;
+    let Event::Notify { data, notify_id, .. } = event else { anyhow::bail!("{event:?}") };
+    ensure!(data == b"good morning" && done["notify_id"] == notify_id, "{data:?} {notify_id} {done}");
+    python.unwatch(watch)?;
     command_line.end()?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::object;
 use crate::tool::{bare, linger};
 use anyhow::{Context, Result, ensure};
-use linger_testbed::{Cluster, Daemon, PoolKind, available, need_cluster, shared, skip};
+use linger_testbed::{Cluster, Daemon, PoolKind, Release, available, need_cluster, shared, skip};
 use serde_json::Value;
 use std::fs;
 
@@ -139,5 +139,36 @@ fn an_osd_out_of_reach_is_named() -> Result<()> {
     ensure!(output.status.code() == Some(1) && last["step"] == "osd" && last["ok"] == false, "{text}");
     ensure!(found.contains("osd.0 at 127.0.0.1:") && found.contains("Connection refused"), "{text}");
     ensure!(found.contains("check the network, and that the OSD runs"), "{text}");
+    Ok(())
+}
+
+/// An upgraded cluster whose old keys are still there, and no longer allowed.
+#[test]
+fn a_key_of_a_type_that_is_no_longer_allowed_is_named() -> Result<()> {
+    if let Err(why) = available() {
+        skip("doctor::a_key_of_a_type_that_is_no_longer_allowed_is_named", &why);
+        return Ok(());
+    }
+    let cluster = Cluster::builder().release(Release::Tentacle).osds(1).boot()?;
+    let allow = |ciphers| cluster.run(&["ceph", "mon", "set", "auth_allowed_ciphers", ciphers]);
+    cluster.run(&["ceph", "config", "set", "mon", "mon_auth_allow_insecure_key", "true"])?;
+    allow("aes,aes256k")?;
+    let make = ["ceph", "auth", "get-or-create", "client.old", "mon", "allow r", "osd", "allow rw"];
+    let keyring = cluster.run(&[&make[..], &["--key_type", "aes"]].concat())?;
+    let dir = tempfile::tempdir()?;
+    let file = dir.path().join("keyring");
+    fs::write(&file, keyring)?;
+    let doctor = || -> Result<(String, Option<i32>)> {
+        let mut command = bare();
+        command.arg("-c").arg(cluster.conf()).args(["--id", "old", "-k"]).arg(&file);
+        let output = command.arg("doctor").output()?;
+        Ok((String::from_utf8(output.stdout)?, output.status.code()))
+    };
+    let (text, code) = doctor()?;
+    ensure!(code == Some(0) && text.contains("of type aes, from"), "{text}");
+    allow("aes256k")?;
+    let (text, code) = doctor()?;
+    ensure!(code == Some(1) && text.contains("BROKEN login"), "{text}");
+    ensure!(text.contains("a key of type aes refused") && text.contains("auth_allowed_ciphers"), "{text}");
     Ok(())
 }

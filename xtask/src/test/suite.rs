@@ -11,8 +11,16 @@ use std::path::Path;
 pub(super) const CLUSTER: &[&str] = &["linger-testbed", "linger-tokio", "linger-smol", "linger"];
 
 /// Tests that boot clusters of their own: what those are like does not depend on the shared one.
-const OWN: &[&str] =
-    &["daemons::", "failover::", "losses::", "map_equals_ceph_osd_map", "own_modes::", "own_mons::"];
+const OWN: &[&str] = &[
+    "an_osd_out_of_reach",
+    "daemons::",
+    "failover::",
+    "losses::",
+    "map_equals_ceph_osd_map",
+    "no_longer_allowed",
+    "own_modes::",
+    "own_mons::",
+];
 
 /// Tests of what only a cluster with keys refuses.
 const KEYS: &[&str] = &["a_wrong_key", "caps"];
