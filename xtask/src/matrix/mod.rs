@@ -1,5 +1,7 @@
 //! `cargo xtask matrix`: each release in each way to connect, with the functional tests on each, and a mix of faults.
 
+mod table;
+
 use crate::test::{Suite, Tally};
 use crate::tree::{cargo, root};
 use anyhow::{Context, Result, bail, ensure};
@@ -7,6 +9,7 @@ use clap::Args;
 use linger_testbed::{Auth, Cluster, KeyType, Mode, Release, Root};
 use std::fs;
 use std::process::{Command, ExitCode, Stdio};
+use table::Table;
 
 /// What to run.
 #[derive(Args)]
@@ -45,7 +48,7 @@ const CHAOS_MINUTES: &str = "2";
 const BEGIN: &str = "<!-- cargo xtask matrix writes this -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// Runs what was asked for, and writes the row of each release that was tried in every way into the README.
+/// Runs what was asked for, and writes it into the README.
 ///
 /// # Errors
 /// There can be no cluster here. Tests that fail are in the table, and in the exit code.
@@ -56,41 +59,30 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     let releases = if options.release.is_empty() { Release::ALL.to_vec() } else { options.release.clone() };
     let wanted = |way: &str| options.way.is_empty() || options.way.iter().any(|name| name == way);
-    let mut failed = 0;
+    let mut all_well = true;
     for release in releases {
         let mut cells = Vec::new();
-        for way in &WAYS {
-            let there = way.key_type.is_none() || release >= Release::Tentacle;
-            cells.push(match wanted(way.name) && there {
-                true => {
-                    let tally = cell(release, way).unwrap_or_else(|error| {
-                        eprintln!("{release}, {}: {error:#}", way.name);
-                        Tally { failed: 1, ..Tally::default() }
-                    });
-                    failed += tally.failed;
-                    text(&tally)
-                }
-                false => String::new(),
+        let there = |way: &&Way| way.key_type.is_none() || release >= Release::Tentacle;
+        for way in WAYS.iter().filter(|way| wanted(way.name)).filter(there) {
+            let tally = cell(release, way).unwrap_or_else(|error| {
+                eprintln!("{release}, {}: {error:#}", way.name);
+                Tally { failed: 1, ..Tally::default() }
             });
-            println!("\n{release}, {}: {}", way.name, cells.last().map_or("", String::as_str));
+            all_well &= tally.failed == 0;
+            cells.push((way.name, text(&tally)));
         }
-        let mut mix = String::new();
         if wanted(CHAOS) {
-            mix = chaos(release).unwrap_or_else(|error| {
+            let mix = chaos(release).unwrap_or_else(|error| {
                 eprintln!("{release}, {CHAOS}: {error:#}");
-                failed += 1;
+                all_well = false;
                 "**fail**".to_owned()
             });
-            println!("\n{release}, {CHAOS}: {mix}");
+            cells.push((CHAOS, mix));
         }
-        cells.push(mix);
-        let row = format!("| {} | {} | {} |\n", version(release)?, today()?, cells.join(" | "));
-        println!("\n{row}");
-        if options.way.is_empty() {
-            write(release, &row)?;
-        }
+        cells.iter().for_each(|(name, cell)| println!("{release}, {name}: {cell}"));
+        write(release, &cells)?;
     }
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn cell(release: Release, way: &Way) -> Result<Tally> {
@@ -148,21 +140,15 @@ fn today() -> Result<String> {
     Ok(date.trim().to_owned())
 }
 
-/// Puts a release's row in place of its last one.
-fn write(release: Release, row: &str) -> Result<()> {
+/// Puts cells of a release into the README's table.
+fn write(release: Release, cells: &[(&str, String)]) -> Result<()> {
     let path = root().join("README.md");
     let page = fs::read_to_string(&path)?;
     let (before, rest) = page.split_once(BEGIN).context("the README has no place for the table")?;
     let (table, after) = rest.split_once(END).context("the README's table has no end")?;
-    let mut rows = Vec::new();
-    for other in Release::ALL {
-        let name = format!("| {} ", capitalized(other));
-        let old = table.lines().find(|line| line.starts_with(&name)).map(|line| format!("{line}\n"));
-        rows.extend(if other == release { Some(row.to_owned()) } else { old });
-    }
-    let names: Vec<_> = names().collect();
-    let head = format!("| Ceph | run on | {} |\n{}|\n", names.join(" | "), "|---".repeat(names.len() + 2));
-    let table = format!("{head}{}", rows.concat());
+    let mut table = Table::read(table);
+    table.set(&version(release)?, &today()?, cells);
+    let table = table.markdown(&names().collect::<Vec<_>>());
     Ok(fs::write(path, format!("{before}{BEGIN}{table}{END}{after}"))?)
 }
 
