@@ -7,11 +7,13 @@
 
 mod client;
 mod frame;
+mod legacy;
 mod msg;
 mod osdmap;
 
 pub use client::client;
 pub use frame::{ends_without_cipher, frame_decode};
+pub use legacy::legacy_decode;
 pub use msg::msg_decode;
 pub use osdmap::osdmap;
 
@@ -19,5 +21,10 @@ pub use osdmap::osdmap;
 pub type Target = fn(&[u8]);
 
 /// All targets by the name of their corpus folder.
-pub const TARGETS: &[(&str, Target)] =
-    &[("client", client), ("frame_decode", frame_decode), ("msg_decode", msg_decode), ("osdmap", osdmap)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("client", client),
+    ("frame_decode", frame_decode),
+    ("legacy_decode", legacy_decode),
+    ("msg_decode", msg_decode),
+    ("osdmap", osdmap),
+];

@@ -1,4 +1,4 @@
-//! Two-sided codecs of what Ceph puts on the wire: msgr2 frames, messages, cephx envelopes,
+//! Two-sided codecs of what Ceph puts on the wire: msgr2 frames, msgr1 records, messages, cephx envelopes,
 //! OSDMap and CRUSH encodings.
 //!
 //! Everything here is a plain value with [`Encode`] and, for what a peer may send, [`Decode`].
@@ -21,6 +21,7 @@ pub mod errno;
 mod error;
 pub mod features;
 pub mod frame;
+pub mod legacy;
 pub mod msg;
 pub mod osdmap;
 mod primitives;

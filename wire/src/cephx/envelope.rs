@@ -3,12 +3,14 @@
 use super::login::ChallengeBlob;
 use super::signature::hmac_sha256;
 use super::{CryptoKey, KeyType, Secret, aes256k};
+use crate::legacy::Signed;
 use crate::{Decode, DecodeError, Encode};
 use aes::cipher::block_padding::Pkcs7;
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use alloc::vec::Vec;
 use bytes::{BufMut, Bytes, BytesMut};
 use core::fmt;
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 /// Stands in front of everything that is sealed, so that a wrong key is noticed (`AUTH_ENC_MAGIC`).
@@ -139,6 +141,32 @@ pub fn proof(key: &CryptoKey, server_challenge: u64, client_challenge: u64) -> R
         KeyType::Aes256k => Ok(fold(&hmac_sha256(key.secret(), &challenges.to_bytes()))),
         other => Err(CryptoError::KeyType(other)),
     }
+}
+
+/// The signature of a message over msgr1, under the session key of the connection's ticket.
+///
+/// An AES key folds the bare ciphertext of the block, without envelope and padding; any other key the block's
+/// HMAC-SHA256. Both sides have the feature `CEPHX_V2`.
+///
+/// Facts: `auth/cephx/CephxSessionHandler.cc`.
+///
+/// # Errors
+/// [`CryptoError::KeyType`] if the key's type is not known.
+pub fn message_signature(key: &CryptoKey, signed: &Signed) -> Result<u64, CryptoError> {
+    match key.key_type() {
+        KeyType::Aes => {
+            let sealed = key.encrypt(Usage::Authorize, &[0; CONFOUNDER_LEN], &signed.0)?;
+            Ok(fold(&sealed[..signed.0.len()]))
+        }
+        KeyType::Aes256k => Ok(fold(&hmac_sha256(key.secret(), &signed.0))),
+        other => Err(CryptoError::KeyType(other)),
+    }
+}
+
+/// Whether a message's signature is right; takes the same time for any other.
+#[must_use]
+pub fn verify_message(key: &CryptoKey, signed: &Signed, signature: u64) -> bool {
+    message_signature(key, signed).is_ok_and(|right| right.ct_eq(&signature).into())
 }
 
 /// The exclusive or of the full 64-bit words.

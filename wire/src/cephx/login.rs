@@ -4,6 +4,7 @@ use super::ticket::TicketReply;
 use super::{AuthName, TicketBlob};
 use crate::primitives::{Input, Parse, Parsed, codec, fail};
 use crate::{DecodeErrorKind, Encode};
+use alloc::vec::Vec;
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// `AUTH_MODE_MON`; 11 to 19 are reserved for variants of it.
@@ -36,6 +37,37 @@ impl Encode for LoginRequest {
         out.put_u8(MODE_MON);
         self.name.encode(out);
         self.global_id.encode(out);
+    }
+}
+
+/// The first payload to a mon over msgr1, in an MAuth of method 0: who logs in, and how it can be done.
+///
+/// Facts: `mon/MonClient.cc`, `mon/AuthMonitor.cc`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MonLoginRequest {
+    /// The auth methods' numbers; the mon takes the first of its own that is here.
+    pub methods: Vec<u32>,
+    /// Who, and whether an earlier global id shall be had again.
+    pub login: LoginRequest,
+}
+
+impl Parse for MonLoginRequest {
+    const WHAT: &'static str = "login request";
+    fn parse(i: Input<'_>) -> Parsed<'_, Self> {
+        let (i, _version) = u8::parse(i)?;
+        let (i, methods) = Vec::parse(i)?;
+        let (i, name) = AuthName::parse(i)?;
+        let (i, global_id) = u64::parse(i)?;
+        Ok((i, Self { methods, login: LoginRequest { name, global_id } }))
+    }
+}
+
+impl Encode for MonLoginRequest {
+    fn encode(&self, out: &mut BytesMut) {
+        out.put_u8(1);
+        self.methods.encode(out);
+        self.login.name.encode(out);
+        self.login.global_id.encode(out);
     }
 }
 

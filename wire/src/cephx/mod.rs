@@ -17,11 +17,11 @@ mod signature;
 mod ticket;
 
 pub use authorizer::{Authorize, AuthorizeChallenge, AuthorizeReply, Authorizer, NoneAuthorizer};
-pub use envelope::{CONFOUNDER_LEN, CryptoError, Usage, proof};
+pub use envelope::{CONFOUNDER_LEN, CryptoError, Usage, message_signature, proof, verify_message};
 pub use key::{CryptoKey, KeyError, KeyType};
 pub use login::{
-    Authenticate, ChallengeBlob, LoginReply, LoginRequest, Operation, RequestHeader, ResponseHeader,
-    ServerChallenge, ServiceTicketRequest,
+    Authenticate, ChallengeBlob, LoginReply, LoginRequest, MonLoginRequest, Operation, RequestHeader,
+    ResponseHeader, ServerChallenge, ServiceTicketRequest,
 };
 pub use name::{AuthName, AuthNameError};
 pub use signature::{SIGNATURE_LEN, signature, verify_signature};

@@ -1,4 +1,4 @@
-//! Messages: what travels in msgr2 MESSAGE frames between clients, monitors and OSDs.
+//! Messages: what travels in msgr2's MESSAGE frames, and msgr1's MSG records, between clients, monitors and OSDs.
 //!
 //! Each message is a struct in a file with its family. [`Msg`] is the sum of all that a client or
 //! a test server handles, decoded from the message's type, version and segments.
