@@ -3,13 +3,13 @@
 use crate::Adapter;
 use crate::support::{self, POOL, name, notification, rados, soon};
 use anyhow::{Context, Result, ensure};
-use linger_client::{AuthError, ClusterEvent, ConMode, ConfigError, ConnFault, Error, Events, WatchOptions};
+use linger_client::{AuthError, ClusterEvent, ConfigError, ConnFault, Error, Events, LinkMode, WatchOptions};
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Waits for the sessions with a monitor and an OSD, which must come without a fault.
-async fn modes(events: &mut Events) -> Result<(ConMode, ConMode)> {
+async fn modes(events: &mut Events) -> Result<(LinkMode, LinkMode)> {
     let (mut mon, mut osd) = (None, None);
     while mon.is_none() || osd.is_none() {
         match soon(events.next()).await?.context("no more events")? {
@@ -25,7 +25,7 @@ async fn modes(events: &mut Events) -> Result<(ConMode, ConMode)> {
 
 pub async fn the_first_mode_of_the_list_that_the_cluster_allows_is_taken<A: Adapter>(on: A) -> Result<()> {
     support::shared_pool()?;
-    use ConMode::{Crc, Secure};
+    use LinkMode::{Crc, Secure, V1};
     for (mon_list, list, expected) in [
         ("secure crc", "crc secure", (Secure, Crc)),
         ("crc secure", "secure crc", (Crc, Secure)),
@@ -34,17 +34,21 @@ pub async fn the_first_mode_of_the_list_that_the_cluster_allows_is_taken<A: Adap
     ] {
         let settings =
             support::builder().option("ms_mon_client_mode", mon_list).option("ms_client_mode", list);
-        let cluster = match on.connect(settings.build()?).await {
+        let settings = settings.build()?;
+        let v1 = settings.mon_host.as_ref().is_some_and(|mons| !mons.to_string().contains("v2:"));
+        let cluster = match on.connect(settings).await {
             Ok(cluster) => cluster,
-            // A cluster of the matrix that has one mode only, or no keys.
+            // A cluster of the matrix that has one mode only, or no keys, or no msgr2.
             Err(Error::Config(ConfigError::NoMode)) => continue,
+            Err(Error::Config(ConfigError::NoV2Monitor)) if v1 => continue,
             Err(Error::Connect(error)) if refuses_modes(error.last.as_ref()) => continue,
             Err(error) => return Err(error.into()),
         };
         let (mut events, pool, name) = (cluster.events(), cluster.pool(POOL), name("mode"));
         pool.create(name.as_str(), true).await?;
         let got = soon(modes(&mut events)).await??;
-        assert!(got == expected || only(mon_list, list, got), "{mon_list}; {list}: {got:?}");
+        let met = got == expected || only(mon_list, list, got);
+        assert!(if v1 { got == (V1, V1) } else { met }, "{mon_list}; {list}: {got:?}");
 
         let mut watch = pool.watch(name.as_str(), WatchOptions::default()).await?;
         soon(watch.live()).await??;
@@ -68,7 +72,7 @@ pub async fn the_first_mode_of_the_list_that_the_cluster_allows_is_taken<A: Adap
 }
 
 /// Whether it is what a cluster that allows nothing else would choose.
-fn only(mon_list: &str, list: &str, (mon, osd): (ConMode, ConMode)) -> bool {
+fn only(mon_list: &str, list: &str, (mon, osd): (LinkMode, LinkMode)) -> bool {
     mon == osd && mon_list.contains(mon.name()) && list.contains(osd.name())
 }
 

@@ -3,8 +3,8 @@
 use crate::shared::Shared;
 use async_channel::Receiver;
 use futures_core::Stream;
-use linger_core::auth::{AuthMethod, ConMode};
-use linger_core::{ConnFault, MapError};
+use linger_core::auth::AuthMethod;
+use linger_core::{ConnFault, LinkMode, MapError};
 use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -22,15 +22,15 @@ pub enum ClusterEvent {
         addr: SocketAddr,
         /// How the client logged in.
         auth: AuthMethod,
-        /// How the connection is protected.
-        mode: ConMode,
+        /// What the connection speaks, and how it is protected.
+        mode: LinkMode,
     },
     /// A session with an OSD is there, for the first time or again.
     OsdUp {
         /// The OSD.
         osd: i32,
-        /// How the connection is protected.
-        mode: ConMode,
+        /// What the connection speaks, and how it is protected.
+        mode: LinkMode,
     },
     /// A monitor could not be used. The client goes on trying.
     MonFault {

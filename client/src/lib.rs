@@ -71,9 +71,9 @@ pub use watch::{Notification, Watch, WatchEvent};
 
 pub use linger_core::auth::{AuthError, AuthMethod, ConMode};
 pub use linger_core::{
-    CommandError, Config, ConfigError, ConnFault, LeftBehind, Limits, Live, LossCause, Losses, NotifyOutcome,
-    NotifyReport, ObjectRef, OnDrop, OpError, PoolRef, Reconnects, Reregister, RoundTrips, Timing, Totals,
-    WatchError, WatchId, WatchOptions, WatchStatus, WhenFull,
+    CommandError, Config, ConfigError, ConnFault, LeftBehind, Limits, LinkMode, Live, LossCause, Losses,
+    NotifyOutcome, NotifyReport, ObjectRef, OnDrop, OpError, PoolRef, Reconnects, Reregister, RoundTrips,
+    Timing, Totals, WatchError, WatchId, WatchOptions, WatchStatus, WhenFull,
 };
 pub use linger_wire::{EntityName, Fsid, Name, msg::Watcher, osdmap::OsdMap};
 

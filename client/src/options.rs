@@ -68,6 +68,7 @@ impl TryFrom<&Settings> for Config {
         config.auth = settings.auth_client_required.iter().filter_map(method).collect();
         config.mon_modes = modes(&settings.ms_mon_client_mode);
         config.modes = modes(&settings.ms_client_mode);
+        config.sign_messages = settings.cephx_sign_messages;
         config.fsid = settings.fsid;
         config.srv_name = srv_name(&settings.mon_dns_srv_name);
         Ok(config)

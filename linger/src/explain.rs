@@ -56,13 +56,15 @@ pub fn osd(event: &ClusterEvent) -> Failure {
     let hint = match (addr, fault) {
         (Some(addr), ConnFault::Unreachable) => route::missing(*addr),
         (None, ConnFault::Unreachable) => Some(NO_ADDRESS.to_owned()),
+        (_, ConnFault::OnlyV1) => Some(NO_SECURE_ADDRESS.to_owned()),
         (_, fault) => hint_of_features(fault),
     };
     let hint = hint.unwrap_or_else(|| "check the network, and that the OSD runs: 'ceph osd tree'".to_owned());
     Failure::new(format_args!("cannot reach osd.{osd}"), event, hint)
 }
 
-const NO_ADDRESS: &str = "it has no address that linger can dial: see 'ceph osd dump', and ms_bind_msgr2";
+const NO_ADDRESS: &str = "it has no address that linger can dial: see 'ceph osd dump'";
+const NO_SECURE_ADDRESS: &str = "let it bind to msgr2 (ms_bind_msgr2), or allow crc in ms_client_mode";
 
 fn hint_of_osd_login(why: &AuthError) -> &'static str {
     match why {
@@ -131,7 +133,8 @@ fn hint_of_connecting(error: &ConnectError, settings: &Settings) -> String {
                 "check mon_host, the network, and that monitors run"
             }
             ConnFault::WrongCluster { .. } => "check fsid and mon_host",
-            _ => "check that mon_host names msgr2 ports of monitors, 3300 as a rule",
+            ConnFault::ProtocolVersion { .. } => "clusters from Nautilus to Tentacle are supported",
+            _ => "check that mon_host names ports of monitors: 3300 for v2 and 6789 for v1 as a rule",
         },
         Some(ClusterEvent::MapFault { error, .. }) => hint_of_map(error),
         Some(ClusterEvent::ResolveFault { .. }) => "check mon_host and the name service",
@@ -217,7 +220,9 @@ fn hint_of_config(error: &ConfigError) -> &'static str {
         ConfigError::NoMode => {
             "secure mode needs a key; or allow crc in ms_client_mode and ms_mon_client_mode"
         }
-        ConfigError::NoV2Monitor => "name msgr2 addresses with -m/--mon-host: v2:HOST:3300",
+        ConfigError::NoV2Monitor => {
+            "name msgr2 addresses with -m/--mon-host: v2:HOST:3300; or allow crc in ms_mon_client_mode"
+        }
         _ => "correct the configuration",
     }
 }

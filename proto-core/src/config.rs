@@ -6,8 +6,8 @@ use crate::mon_host::MonHost;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
-use linger_wire::Fsid;
 use linger_wire::crypto::{CryptoProvider, default_provider};
+use linger_wire::{AddrType, Fsid};
 
 /// How to reach a cluster, as whom, and within which bounds.
 #[derive(Debug, Clone)]
@@ -20,8 +20,12 @@ pub struct Config {
     /// default secure, crc). The monitor takes the first that it allows, too.
     pub mon_modes: Vec<ConMode>,
     /// Accepted ways to protect connections to OSDs, the preferred one first (`ms_client_mode`;
-    /// default crc, secure). Without [`ConMode::Crc`] nothing is ever sent in the clear.
+    /// default crc, secure). Without [`ConMode::Crc`] nothing is ever sent in the clear, and daemons that speak
+    /// only msgr1 are not dialled: so it is with monitors, too.
     pub modes: Vec<ConMode>,
+    /// Sign messages to OSDs over msgr1, and refuse those from them that are not (`cephx_sign_messages`,
+    /// default true). OSDs that are set otherwise can not be spoken to.
+    pub sign_messages: bool,
     /// The cipher of secure connections; the default is the fastest that was built in.
     pub crypto: &'static dyn CryptoProvider,
     /// The monitors to start from. None: the DNS SRV records of [`Config::srv_name`].
@@ -48,6 +52,7 @@ impl Config {
             auth: [AuthMethod::Cephx, AuthMethod::None].into(),
             mon_modes: [ConMode::Secure, ConMode::Crc].into(),
             modes: [ConMode::Crc, ConMode::Secure].into(),
+            sign_messages: true,
             crypto: default_provider(),
             mons,
             srv_name: "_ceph-mon._tcp".into(),
@@ -71,7 +76,9 @@ impl Config {
         if !usable(&self.mon_modes) || !usable(&self.modes) {
             return Err(ConfigError::NoMode);
         }
-        if self.mons.as_ref().is_some_and(|mons| mons.v2_candidates().next().is_none()) {
+        let v1 = self.mon_modes.contains(&ConMode::Crc);
+        let found = |mons: &MonHost| mons.candidates().any(|addr| v1 || addr.kind() == AddrType::MSGR2);
+        if self.mons.as_ref().is_some_and(|mons| !found(mons)) {
             return Err(ConfigError::NoV2Monitor);
         }
         let (timing, limits) = (&self.timing, &self.limits);

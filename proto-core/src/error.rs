@@ -3,7 +3,8 @@
 use crate::auth::AuthError;
 use core::fmt;
 use linger_wire::frame::FrameError;
-use linger_wire::{DecodeError, EntityType, Features, Fsid, errno};
+use linger_wire::legacy::LegacyError;
+use linger_wire::{DecodeError, EntityAddr, EntityType, Features, Fsid, errno};
 
 /// A command that can not be carried out; it changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +59,7 @@ pub enum ConfigError {
     NoKey,
     /// A kind of connection has no mode left: none is allowed, or secure only and there is no key for it.
     NoMode,
-    /// No monitor speaks msgr2: all addresses given are v1.
+    /// Connections to monitors shall be secure, and all addresses given are of msgr1, which can not be.
     NoV2Monitor,
     /// A span or bound that must not be zero is zero.
     Zero(&'static str),
@@ -72,7 +73,9 @@ impl fmt::Display for ConfigError {
             Self::NoMode => f.write_str(
                 "no connection mode is left: none is allowed, or only secure, which needs cephx and a key",
             ),
-            Self::NoV2Monitor => f.write_str("all monitor addresses are of the v1 protocol"),
+            Self::NoV2Monitor => f.write_str(
+                "only secure connections are allowed, and all monitor addresses are of the v1 protocol, which has none",
+            ),
             Self::Zero(what) => write!(f, "{what} must not be zero"),
         }
     }
@@ -94,6 +97,8 @@ pub enum ConnFault {
     KeepaliveTimeout,
     /// Bytes that are no frame.
     Frame(FrameError),
+    /// The same over msgr1: bytes that are no record.
+    Legacy(LegacyError),
     /// A message that does not decode.
     Message(DecodeError),
     /// A frame that has no place in this state of the connection.
@@ -105,7 +110,21 @@ pub enum ConnFault {
         /// What was expected.
         expected: EntityType,
     },
-    /// The peer's proof of knowing the session key is wrong.
+    /// Another daemon than the one that was dialled answers at the address (msgr1).
+    WrongAddress {
+        /// Who it says it is.
+        found: EntityAddr,
+    },
+    /// The peer speaks another version of the protocol between clients and such daemons (msgr1).
+    ProtocolVersion {
+        /// Spoken here.
+        ours: u32,
+        /// Spoken there.
+        theirs: u32,
+    },
+    /// The daemon has only an address of msgr1, and only secure connections are allowed.
+    OnlyV1,
+    /// The peer's proof of knowing the session key is wrong, or a message's signature.
     BadSignature,
     /// The peer needs features that this client lacks.
     ClientLacks(Features),
@@ -132,11 +151,19 @@ impl fmt::Display for ConnFault {
             Self::HandshakeTimeout => f.write_str("no end of the handshake in time"),
             Self::KeepaliveTimeout => f.write_str("no answer to a keepalive in time"),
             Self::Frame(error) => write!(f, "bad frame: {error}"),
+            Self::Legacy(error) => write!(f, "bad record: {error}"),
             Self::Message(error) => write!(f, "bad message: {error}"),
             Self::Unexpected(what) => write!(f, "unexpected {what}"),
             Self::WrongPeer { found, expected } => {
                 write!(f, "peer is a {}, not a {}", found.name(), expected.name())
             }
+            Self::WrongAddress { found } => write!(f, "another daemon answers there: {found}"),
+            Self::ProtocolVersion { ours, theirs } => {
+                write!(f, "peer speaks version {theirs} of the protocol, not {ours}")
+            }
+            Self::OnlyV1 => f.write_str(
+                "only secure connections are allowed, and the daemon has only an address of the v1 protocol, which has none",
+            ),
             Self::BadSignature => f.write_str("the peer's signature is wrong"),
             Self::ClientLacks(bits) => write!(f, "the peer needs features {:#x} that linger lacks", bits.0),
             Self::PeerLacks(bits) => write!(f, "the peer lacks features {:#x} that linger needs", bits.0),

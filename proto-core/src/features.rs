@@ -4,7 +4,9 @@
 //!
 //! | feature | duty | where |
 //! |---|---|---|
-//! | UID, NOSRCADDR, SUBSCRIBE2, MONNAMES, RECONNECT_SEQ, MONENC, MSG_AUTH | the base of every current messenger and mon session | [`crate`] as a whole |
+//! | UID, NOSRCADDR, SUBSCRIBE2, MONNAMES, MONENC | the base of every current messenger and mon session | [`crate`] as a whole |
+//! | RECONNECT_SEQ | over msgr1 the numbers of messages seen are exchanged | `conn::v1` |
+//! | MSG_AUTH | over msgr1 messages are signed, and signatures checked | `conn::v1` |
 //! | OBJECTLOCATOR, PGID64, PGPOOL3, OSDENC, OSDMAP_ENC, CREATEPOOLID | current layouts of maps and locators are read | `linger_wire::osdmap` |
 //! | INCSUBOSDMAP | incremental maps are applied, gaps are noticed | `cluster` |
 //! | OSDREPLYMUX, NEW_OSDOP_ENCODING, NEW_OSDOPREPLY_ENCODING | requests of version 8, replies up to version 8 | `linger_wire::msg` |
@@ -16,9 +18,9 @@
 //! | STRETCH_MODE | stretch fields are part of the interval | `placement` |
 //! | RANGE_BLOCKLIST | range blocklist entries are read | `linger_wire::osdmap` |
 //! | MSGR_KEEPALIVE2 | keepalives are answered with their stamp | `conn` |
-//! | MSG_ADDR2 | address lists, msgr2 | `conn` |
+//! | MSG_ADDR2 | address lists, msgr2 | `conn::v2` |
 //! | OSD_RECOVERY_DELETES | its flag is part of the interval | `placement` |
-//! | CEPHX_V2 | the authorizer answers the server's challenge | `auth` |
+//! | CEPHX_V2 | the authorizer answers the server's challenge; over msgr1 signatures have their present form | `auth`, `conn::v1` |
 //! | SERVER_KRAKEN to SERVER_TENTACLE | the map layouts of these releases are read | `linger_wire::osdmap` |
 
 use linger_wire::Features as F;

@@ -1,6 +1,6 @@
 //! Ceph RADOS watch/notify as a state machine without I/O.
 //!
-//! A [`Client`] speaks the whole protocol (msgr2, cephx, monitors, OSD maps and CRUSH, OSD sessions,
+//! A [`Client`] speaks the whole protocol (msgr2 and msgr1, cephx, monitors, OSD maps and CRUSH, OSD sessions,
 //! watches and notifies) and touches no socket, clock, file or thread. Bytes and times go in; bytes to
 //! write, connections to open, a deadline and events come out. Any event loop can drive it:
 //!
@@ -80,7 +80,7 @@
 //!   ├─ watch, notify, call ── what users asked for
 //!   │    └─ session ── requests to OSDs, resends, backoffs; placement gives it targets
 //!   ├─ mon ── hunting, subscriptions, tickets
-//!   └─ conn ── msgr2: handshake, frames, keepalives; auth logs in
+//!   └─ conn ── msgr2 and msgr1: handshake, frames, keepalives; auth logs in
 //! ```
 //!
 //! # Features
@@ -122,7 +122,7 @@ pub use call::Call;
 pub use client::{Client, CloseReason};
 pub use cluster::MapError;
 pub use config::{Config, Limits, Timing};
-pub use conn::Outbox;
+pub use conn::{LinkMode, Outbox};
 pub use error::{CommandError, ConfigError, ConnFault, LossCause, OpError, WatchError};
 pub use features::{FEATURES, REQUIRED};
 pub use ids::{CallId, ConnId, NotifyId, ResolveId, WatchId};

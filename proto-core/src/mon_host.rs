@@ -26,8 +26,10 @@ const HOST_MAX: usize = 253;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MonHost(Vec<MonEndpoint>);
 
-/// One monitor: the addresses it may answer on, at least one, the second messenger protocol first
-/// where the protocol was left open.
+/// One monitor: the addresses that it has, at least one.
+///
+/// An address whose protocol was left open is two monitors, as with Ceph's own clients: one for the second
+/// messenger protocol, and behind it one for the first, as nobody knows which of them is there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MonEndpoint(Vec<MonAddr>);
 
@@ -85,9 +87,9 @@ impl MonHost {
         &self.0
     }
 
-    /// The addresses of all monitors that speak the second messenger protocol, the only one spoken here.
-    pub fn v2_candidates(&self) -> impl Iterator<Item = &MonAddr> {
-        self.0.iter().flat_map(MonEndpoint::v2_candidates)
+    /// The addresses of all monitors that may be dialled.
+    pub fn candidates(&self) -> impl Iterator<Item = &MonAddr> {
+        self.0.iter().flat_map(MonEndpoint::candidates)
     }
 }
 
@@ -98,9 +100,10 @@ impl MonEndpoint {
         &self.0
     }
 
-    /// The addresses that speak the second messenger protocol.
-    pub fn v2_candidates(&self) -> impl Iterator<Item = &MonAddr> {
-        self.0.iter().filter(|addr| addr.kind() == AddrType::MSGR2)
+    /// The addresses that may be dialled: those of the second messenger protocol, and without one all.
+    pub fn candidates(&self) -> impl Iterator<Item = &MonAddr> {
+        let any_v2 = self.0.iter().any(|addr| addr.kind() == AddrType::MSGR2);
+        self.0.iter().filter(move |addr| addr.kind() == AddrType::MSGR2 || !any_v2)
     }
 }
 
@@ -120,10 +123,11 @@ impl FromStr for MonHost {
     fn from_str(text: &str) -> Result<Self, MonHostError> {
         let mut mons = Vec::new();
         for part in split(text)? {
-            let endpoint = MonEndpoint(parse_endpoint(part)?);
-            // Ceph skips an address that another monitor has.
-            if !mons.contains(&endpoint) {
-                mons.push(endpoint);
+            for endpoint in parse_endpoints(part)? {
+                // Ceph skips an address that another monitor has.
+                if !mons.contains(&endpoint) {
+                    mons.push(endpoint);
+                }
             }
         }
         if mons.is_empty() { Err(error(text, MonHostErrorKind::Empty)) } else { Ok(Self(mons)) }
@@ -163,7 +167,7 @@ fn is_separator(c: char) -> bool {
     matches!(c, ',' | ';') || c.is_ascii_whitespace()
 }
 
-fn parse_endpoint(part: &str) -> Result<Vec<MonAddr>, MonHostError> {
+fn parse_endpoints(part: &str) -> Result<Vec<MonEndpoint>, MonHostError> {
     let inner = part.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     match inner {
         // A list; `[::1]` and `[::1]:1,[::2]` are none.
@@ -173,12 +177,15 @@ fn parse_endpoint(part: &str) -> Result<Vec<MonAddr>, MonHostError> {
             for item in items {
                 parse_addr(item, false, &mut addrs)?;
             }
-            if addrs.is_empty() { Err(error(part, MonHostErrorKind::Empty)) } else { Ok(addrs) }
+            if addrs.is_empty() {
+                return Err(error(part, MonHostErrorKind::Empty));
+            }
+            Ok([MonEndpoint(addrs)].into())
         }
         _ => {
             let mut addrs = Vec::new();
             parse_addr(part, true, &mut addrs)?;
-            Ok(addrs)
+            Ok(addrs.into_iter().map(|addr| MonEndpoint([addr].into())).collect())
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What comes out of a client.
 
 use crate::Timestamp;
-use crate::auth::{AuthMethod, ConMode};
+use crate::auth::AuthMethod;
+use crate::conn::LinkMode;
 use crate::error::{ConnFault, LossCause, OpError, WatchError};
 use crate::ids::{CallId, ConnId, NotifyId, ResolveId, WatchId};
 use crate::object::ObjectRef;
@@ -91,15 +92,15 @@ pub enum Event {
         addr: SocketAddr,
         /// How the client logged in.
         auth: AuthMethod,
-        /// How the connection is protected.
-        mode: ConMode,
+        /// What the connection speaks, and how it is protected.
+        mode: LinkMode,
     },
     /// A session with an OSD is there, for the first time or again.
     OsdUp {
         /// The OSD.
         osd: i32,
-        /// How the connection is protected.
-        mode: ConMode,
+        /// What the connection speaks, and how it is protected.
+        mode: LinkMode,
     },
     /// A monitor could not be used. The client goes on trying.
     MonFault {

@@ -92,6 +92,7 @@ impl Args {
 const KNOWN: &[&str] = &[
     "auth_client_required",
     "auth_supported",
+    "cephx_sign_messages",
     "client_mount_timeout",
     "cluster",
     "conf",

@@ -22,7 +22,7 @@
 //!     .key("AQAIHOBmAAAAABAAAAECAwQFBgcICQoLDA0ODw==")
 //!     .mon_host("10.0.0.1,10.0.0.2")
 //!     .build()?;
-//! assert_eq!(settings.mon_host.unwrap().v2_candidates().count(), 2);
+//! assert_eq!(settings.mon_host.unwrap().candidates().count(), 2);
 //! # Ok::<(), linger_client::config::ConfigError>(())
 //! ```
 

@@ -38,6 +38,8 @@ pub struct Settings {
     pub ms_client_mode: Vec<ConMode>,
     /// Connection modes for monitors, at least one, the preferred first.
     pub ms_mon_client_mode: Vec<ConMode>,
+    /// Whether messages over msgr1 are signed; true by default.
+    pub cephx_sign_messages: bool,
     /// After how long an operation on an object fails; `None` is never, the default.
     pub rados_osd_op_timeout: Option<Duration>,
     /// After how long a request to the monitors fails; `None` is never, the default.
@@ -101,6 +103,7 @@ impl Settings {
             keyring_path: None,
             ms_client_mode: choices(sources, "ms_client_mode", CON_MODES, &mut warnings)?,
             ms_mon_client_mode: choices(sources, "ms_mon_client_mode", CON_MODES, &mut warnings)?,
+            cephx_sign_messages: flag(sources, "cephx_sign_messages")?,
             rados_osd_op_timeout: timeout(sources, "rados_osd_op_timeout")?,
             rados_mon_op_timeout: timeout(sources, "rados_mon_op_timeout")?,
             client_mount_timeout: timeout(sources, "client_mount_timeout")?,
@@ -159,6 +162,22 @@ fn choices<T: Copy + PartialEq>(
 fn text(sources: &Sources, option: &str) -> String {
     let text = sources.value(option).map(|(text, _)| text.to_string());
     text.unwrap_or_else(|| default(option).unwrap_or_default().to_owned())
+}
+
+/// Reads a boolean in Ceph's spellings (`common/options.cc`): a word, or a number that is 0 or not.
+fn flag(sources: &Sources, option: &'static str) -> Result<bool, ConfigError> {
+    let (text, origin) = match sources.value(option) {
+        Some((text, origin)) => (text.to_string(), origin),
+        None => (default(option).unwrap_or_default().to_owned(), Origin::Default),
+    };
+    match text.trim() {
+        text if text.eq_ignore_ascii_case("true") => Ok(true),
+        text if text.eq_ignore_ascii_case("false") => Ok(false),
+        text => match text.parse::<i64>() {
+            Ok(number) => Ok(number != 0),
+            Err(_) => Err(bad(option, &origin, format!("'{text}' is neither true nor false"))),
+        },
+    }
 }
 
 fn mon_host(sources: &Sources) -> Result<Option<MonHost>, ConfigError> {

@@ -29,6 +29,7 @@ pub(crate) struct Sources {
 pub(crate) fn default(option: &str) -> Option<&'static str> {
     Some(match option {
         "auth_client_required" => "cephx, none",
+        "cephx_sign_messages" => "true",
         "client_mount_timeout" => "300",
         "keyring" => KEYRING_DEFAULT,
         "mon_dns_srv_name" => "ceph-mon",

@@ -147,7 +147,7 @@ impl AuthError {
     }
 
     /// Names the payload in which decryption or decoding failed.
-    pub(super) const fn within(what: &'static str, error: CryptoError) -> Self {
+    pub(crate) const fn within(what: &'static str, error: CryptoError) -> Self {
         match error {
             CryptoError::KeyType(key_type) => Self::KeyType { key_type },
             CryptoError::Layout(error) => Self::Malformed { what, error },

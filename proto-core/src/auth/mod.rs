@@ -2,8 +2,8 @@
 //!
 //! [`MonHandshake`] logs in at a mon; the [`Grant`] it ends with goes to the [`TicketStore`], which renews
 //! tickets in the mon session and makes a [`ServiceHandshake`] for each connection to an OSD. Both
-//! handshakes take and give only the payloads of msgr2's auth frames; frames, transcript signatures and
-//! encryption belong to the connection.
+//! handshakes take and give only payloads: those of msgr2's auth frames, which over msgr1 are in its
+//! authorizers and in messages. Frames, signatures and encryption belong to the connection.
 //!
 //! Facts: `auth/cephx/CephxClientHandler.cc`, `auth/cephx/CephxProtocol.cc`, `mon/MonClient.cc`.
 
@@ -14,7 +14,7 @@ mod service;
 mod ticket;
 
 pub use error::{AuthError, Side};
-pub use mon::{MonHandshake, MonLogin, Resume};
+pub use mon::{LoginStep, MonHandshake, MonLogin, Resume};
 pub use negotiate::{AuthMethod, AuthRequest, ConMode, Credentials};
 pub use service::{ServiceHandshake, ServiceLogin};
 pub use ticket::{Grant, TicketStore};

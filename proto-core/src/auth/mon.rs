@@ -1,5 +1,9 @@
 //! The login at a mon.
 
+mod messages;
+
+pub use messages::LoginStep;
+
 use super::negotiate::Modes;
 use super::ticket::{self, Grant, Proven, WANTED};
 use super::{AuthError, AuthMethod, AuthRequest, ConMode, Credentials};

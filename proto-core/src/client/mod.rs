@@ -84,8 +84,7 @@ impl Client {
     ) -> Result<Self, ConfigError> {
         config.check()?;
         let mut rng = Rng::from_seed(seed);
-        let (timing, limits) = (config.timing.clone(), config.limits.clone());
-        let pool = Pool::new(rng.next_u32(), timing, limits, config.crypto);
+        let pool = Pool::new(rng.next_u32());
         let mut client = Self {
             mon: MonClient::new(&config),
             cx: Context { now, unix_now, config, rng, pool, timers: Timers::default(), out: VecDeque::new() },

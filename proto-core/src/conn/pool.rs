@@ -1,7 +1,7 @@
 //! All connections of a client, and the bytes that each still has to write.
 
 use super::{ConnEvent, Connection, Dial};
-use crate::config::{Limits, Timing};
+use crate::config::Config;
 use crate::error::ConnFault;
 use crate::ids::{ConnId, ConnKey};
 use crate::output::Output;
@@ -11,7 +11,6 @@ use alloc::collections::{BTreeSet, VecDeque};
 use bytes::{Buf, Bytes, BytesMut};
 use core::net::SocketAddr;
 use linger_wire::EntityAddr;
-use linger_wire::crypto::CryptoProvider;
 use linger_wire::frame::Chunks;
 use linger_wire::msg::{Kind, Message};
 use slotmap::SlotMap;
@@ -27,29 +26,18 @@ pub(crate) struct Pool {
     nonce: u32,
     /// Counts attempts to connect: servers refuse an older attempt once they saw a newer one.
     global_seq: u64,
-    timing: Timing,
-    limits: Limits,
-    crypto: &'static dyn CryptoProvider,
     /// The outbox of connections that are gone.
     nothing: Chunks,
 }
 
 impl Pool {
-    pub(crate) fn new(
-        nonce: u32,
-        timing: Timing,
-        limits: Limits,
-        crypto: &'static dyn CryptoProvider,
-    ) -> Self {
+    pub(crate) fn new(nonce: u32) -> Self {
         Self {
             conns: SlotMap::with_key(),
             dirty: BTreeSet::new(),
             drained: BTreeSet::new(),
             nonce,
             global_seq: 0,
-            timing,
-            limits,
-            crypto,
             nothing: Chunks::new(),
         }
     }
@@ -65,12 +53,12 @@ impl Pool {
         now: Timestamp,
         addr: SocketAddr,
         dial: Dial,
+        config: &Config,
         timers: &mut Timers,
         out: &mut VecDeque<Output>,
     ) -> ConnKey {
         self.global_seq = self.global_seq.saturating_add(1);
-        let (timing, limits) = (&self.timing, &self.limits);
-        let conn = Connection::new(now, dial, self.nonce, self.global_seq, timing, limits, self.crypto);
+        let conn = Connection::new(now, dial, self.nonce, self.global_seq, config);
         let key = self.conns.insert(conn);
         self.arm(key, timers);
         out.push_back(Output::Connect { conn: key.into(), addr });
@@ -93,7 +81,7 @@ impl Pool {
     /// Forgets a connection that the adapter says is closed.
     pub(crate) fn forget(&mut self, key: ConnKey, timers: &mut Timers) -> bool {
         let Some(mut conn) = self.conns.remove(key) else { return false };
-        self.global_seq = self.global_seq.max(conn.global_seq);
+        self.global_seq = self.global_seq.max(conn.link().global_seq);
         timers.set(TimerKey::Conn(key), &mut conn.timer, None);
         self.dirty.remove(&key);
         self.drained.remove(&key);
@@ -127,7 +115,7 @@ impl Pool {
     ) -> Result<Option<ConnEvent>, ConnFault> {
         let Some(conn) = self.conns.get_mut(key) else { return Ok(None) };
         let event = conn.pull(now, rng)?;
-        if !conn.outbox.is_empty() {
+        if conn.has_output() {
             self.dirty.insert(key);
         }
         if matches!(event, Some(ConnEvent::Ready)) {
@@ -187,7 +175,7 @@ impl Pool {
     pub(crate) fn next_writable(&mut self) -> Option<ConnKey> {
         while let Some(key) = self.dirty.pop_first() {
             if let Some(conn) = self.conns.get_mut(key)
-                && !conn.outbox.is_empty()
+                && conn.has_output()
                 && !conn.write_announced
             {
                 conn.write_announced = true;
@@ -201,13 +189,10 @@ impl Pool {
     pub(crate) fn outbox(&mut self, key: ConnKey) -> Outbox<'_> {
         let Self { conns, drained, nothing, .. } = self;
         match conns.get_mut(key) {
-            Some(conn) => Outbox {
-                low: conn.outbox_bytes / 2,
-                chunks: &mut conn.outbox,
-                announced: Some(&mut conn.write_announced),
-                drained,
-                key,
-            },
+            Some(conn) => {
+                let (chunks, low, announced) = conn.outbox();
+                Outbox { chunks, announced: Some(announced), drained, low, key }
+            }
             None => Outbox { low: 0, chunks: nothing, announced: None, drained, key },
         }
     }

@@ -1,50 +1,86 @@
 //! Where monitors may be found, and in which order to try them.
 
 use crate::Rng;
+use crate::auth::ConMode;
+use crate::config::Config;
+use crate::conn::pick;
 use crate::ids::ResolveKey;
-use crate::mon_host::{MonAddr, MonHost};
+use crate::mon_host::{MonAddr, PORT_LEGACY, PORT_MSGR2};
 use crate::output::{Output, Query};
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 use core::net::SocketAddr;
-use linger_wire::AddrType;
 use linger_wire::msg::MonMap;
+use linger_wire::{AddrType, EntityAddr};
 use rand_core::Rng as _;
 use slotmap::SlotMap;
 
 /// Addresses answered by one look-up that are kept.
 const RESOLVED_MAX: usize = 64;
 
+/// A place to dial: those of msgr2 sort first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Candidate {
+    kind: Reverse<AddrType>,
+    sock: SocketAddr,
+}
+
+impl Candidate {
+    fn new(kind: AddrType, sock: SocketAddr) -> Self {
+        Self { kind: Reverse(kind), sock }
+    }
+
+    /// The address, as monitors have it.
+    pub(super) fn addr(self) -> EntityAddr {
+        EntityAddr { kind: self.kind.0, nonce: 0, sock: Some(self.sock) }
+    }
+
+    pub(super) fn sock(self) -> SocketAddr {
+        self.sock
+    }
+
+    pub(super) fn is_v2(self) -> bool {
+        self.kind.0 == AddrType::MSGR2
+    }
+}
+
 /// The addresses of monitors: those configured, those their names resolve to, those of the monmap.
+///
+/// Of msgr1 they are tried only if connections without encryption are allowed, and when those of msgr2 did not
+/// answer.
 pub(super) struct Candidates {
-    fixed: Vec<SocketAddr>,
-    names: Vec<Query>,
+    fixed: Vec<Candidate>,
+    /// Names, and the protocol spoken there; none where the port says.
+    names: Vec<(Option<AddrType>, Query)>,
+    modes: Vec<ConMode>,
     /// Addresses of the newest monmap, by priority.
-    from_map: Vec<(u16, SocketAddr)>,
-    asked: SlotMap<ResolveKey, ()>,
+    from_map: Vec<(u16, Candidate)>,
+    asked: SlotMap<ResolveKey, Option<AddrType>>,
     /// What names resolved to in this round.
-    resolved: BTreeSet<SocketAddr>,
+    resolved: BTreeSet<Candidate>,
     /// Tried in this round.
-    tried: BTreeSet<SocketAddr>,
+    tried: BTreeSet<Candidate>,
 }
 
 impl Candidates {
-    pub(super) fn new(hosts: Option<&MonHost>, srv_name: &str) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let mut fixed = Vec::new();
         let mut names = Vec::new();
-        match hosts {
-            None => names.push(Query::Service { name: srv_name.into() }),
-            Some(hosts) => hosts.v2_candidates().for_each(|addr| match addr {
-                MonAddr::Addr { sock, .. } => fixed.push(*sock),
-                MonAddr::Host { host, port, .. } => {
-                    names.push(Query::Host { host: String::clone(host), port: *port });
+        match &config.mons {
+            None => names.push((None, Query::Service { name: config.srv_name.clone() })),
+            Some(hosts) => hosts.candidates().for_each(|addr| match addr {
+                MonAddr::Addr { kind, sock } => fixed.push(Candidate::new(*kind, *sock)),
+                MonAddr::Host { kind, host, port } => {
+                    names.push((Some(*kind), Query::Host { host: String::clone(host), port: *port }));
                 }
             }),
         }
         Self {
             fixed,
             names,
+            modes: config.mon_modes.clone(),
             from_map: Vec::new(),
             asked: SlotMap::with_key(),
             resolved: BTreeSet::new(),
@@ -57,39 +93,52 @@ impl Candidates {
         self.tried.clear();
         self.resolved.clear();
         self.asked.clear();
-        for query in &self.names {
-            let id = self.asked.insert(()).into();
+        for (kind, query) in &self.names {
+            let id = self.asked.insert(*kind).into();
             out.push_back(Output::Resolve { id, query: query.clone() });
         }
     }
 
     /// Takes what a name resolved to; an answer to an older round does nothing.
     pub(super) fn on_resolved(&mut self, id: ResolveKey, addrs: &[SocketAddr]) -> bool {
-        let asked = self.asked.remove(id).is_some();
-        if asked {
-            self.resolved.extend(addrs.iter().copied().take(RESOLVED_MAX));
+        let Some(kind) = self.asked.remove(id) else { return false };
+        let kinds = |port| match (kind, port) {
+            (Some(kind), _) => [Some(kind), None],
+            (None, PORT_MSGR2) => [Some(AddrType::MSGR2), None],
+            (None, PORT_LEGACY) => [Some(AddrType::LEGACY), None],
+            (None, _) => [Some(AddrType::MSGR2), Some(AddrType::LEGACY)],
+        };
+        for addr in addrs.iter().take(RESOLVED_MAX) {
+            let found = kinds(addr.port()).into_iter().flatten().map(|kind| Candidate::new(kind, *addr));
+            self.resolved.extend(found);
         }
-        asked
+        true
     }
 
     pub(super) fn on_monmap(&mut self, map: &MonMap) {
-        let v2 = |info: &linger_wire::msg::MonInfo| {
-            info.addrs.find(AddrType::MSGR2).and_then(|addr| addr.sock).map(|sock| (info.priority, sock))
+        let usable = |info: &linger_wire::msg::MonInfo| {
+            let addr = pick(&info.addrs, &self.modes).ok()?;
+            Some((info.priority, Candidate::new(addr.kind, addr.sock?)))
         };
-        self.from_map = map.mons.values().filter_map(v2).collect();
+        self.from_map = map.mons.values().filter_map(usable).collect();
     }
 
-    /// Up to `count` untried addresses; a new round starts when none is left.
+    /// Up to `count` untried addresses; a new round starts when none is left. They are of one protocol: while
+    /// an address of msgr2 is to be dialled or `v2_dialled` none of msgr1 is.
     pub(super) fn next(
         &mut self,
         count: usize,
+        v2_dialled: bool,
         rng: &mut Rng,
         out: &mut VecDeque<Output>,
-    ) -> Vec<SocketAddr> {
+    ) -> Vec<Candidate> {
         let mut batch = self.untried();
         if batch.is_empty() {
             self.start_round(out);
             batch = self.untried();
+        }
+        if v2_dialled || batch.iter().any(|candidate| candidate.is_v2()) {
+            batch.retain(|candidate| candidate.is_v2());
         }
         shuffle(&mut batch, rng);
         // Lower priorities are tried first; addresses that no map knows count as the lowest.
@@ -104,19 +153,20 @@ impl Candidates {
         !self.untried().is_empty()
     }
 
-    fn priority(&self, addr: &SocketAddr) -> u16 {
+    fn priority(&self, addr: &Candidate) -> u16 {
         self.from_map.iter().find(|(_, known)| known == addr).map_or(0, |(priority, _)| *priority)
     }
 
-    fn untried(&self) -> Vec<SocketAddr> {
+    fn untried(&self) -> Vec<Candidate> {
         let from_map = self.from_map.iter().map(|(_, addr)| addr);
         let all: BTreeSet<_> = self.fixed.iter().chain(&self.resolved).chain(from_map).copied().collect();
-        all.difference(&self.tried).copied().collect()
+        let v1 = self.modes.contains(&ConMode::Crc);
+        all.difference(&self.tried).filter(|candidate| v1 || candidate.is_v2()).copied().collect()
     }
 }
 
 /// Fisher and Yates' shuffle.
-fn shuffle(list: &mut [SocketAddr], rng: &mut Rng) {
+fn shuffle(list: &mut [Candidate], rng: &mut Rng) {
     for n in (1..list.len()).rev() {
         let pick = (u64::from(rng.next_u32()) * (n as u64 + 1)) >> 32;
         list.swap(n, pick as usize);
@@ -126,28 +176,100 @@ fn shuffle(list: &mut [SocketAddr], rng: &mut Rng) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::{AuthName, Credentials};
+    use alloc::string::ToString;
+    use linger_wire::AddrVec;
+    use linger_wire::msg::MonInfo;
     use rand_core::SeedableRng;
 
-    fn addr(n: u8) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, n], 3300))
+    fn candidates(hosts: &str, modes: &[ConMode]) -> Candidates {
+        let name: AuthName = "client.admin".parse().unwrap();
+        let mut config = Config::new(Credentials { name, key: None }, Some(hosts.parse().unwrap()));
+        config.mon_modes = modes.to_vec();
+        Candidates::new(&config)
     }
+
+    /// The next ones, in order of their names.
+    fn next(candidates: &mut Candidates, count: usize, v2_dialled: bool) -> (Vec<String>, VecDeque<Output>) {
+        let (mut out, mut rng) = (VecDeque::new(), Rng::from_seed([7; 32]));
+        let batch = candidates.next(count, v2_dialled, &mut rng, &mut out);
+        let mut names: Vec<_> = batch.iter().map(|candidate| candidate.addr().to_string()).collect();
+        names.sort();
+        (names, out)
+    }
+
+    const BOTH: &[ConMode] = &[ConMode::Secure, ConMode::Crc];
 
     #[test]
     fn a_round_tries_each_address_once_and_then_asks_names_anew() {
-        let hosts: MonHost = "v2:127.0.0.1:3300,v2:127.0.0.2:3300,v2:mon.example:3300".parse().unwrap();
-        let (mut out, mut rng) = (VecDeque::new(), Rng::from_seed([7; 32]));
-        let mut candidates = Candidates::new(Some(&hosts), "");
-        let first = candidates.next(1, &mut rng, &mut out);
+        let mut candidates = candidates("v2:127.0.0.1:3300,v2:127.0.0.2:3300,v2:mon.example:3300", BOTH);
+        let (first, out) = next(&mut candidates, 1, false);
         assert!(out.is_empty(), "addresses at hand come first");
-        let second = candidates.next(3, &mut rng, &mut out);
+        let (second, _) = next(&mut candidates, 3, true);
         let mut both = [first, second].concat();
         both.sort();
-        assert_eq!(both, [addr(1), addr(2)]);
-        candidates.next(3, &mut rng, &mut out);
+        assert_eq!(both, ["v2:127.0.0.1:3300/0", "v2:127.0.0.2:3300/0"]);
+        let (_, mut out) = next(&mut candidates, 3, true);
         let Some(Output::Resolve { id, query }) = out.pop_front() else { panic!("no question") };
         assert_eq!(query, Query::Host { host: "mon.example".into(), port: 3300 });
+        let addr = |n: u8| SocketAddr::from(([127, 0, 0, n], 3300));
         assert!(candidates.on_resolved(id.key(), &[addr(3)]));
         assert!(!candidates.on_resolved(id.key(), &[addr(4)]), "one answer a question");
-        assert_eq!(candidates.next(3, &mut rng, &mut out), [addr(3)]);
+        assert_eq!(next(&mut candidates, 3, false).0, ["v2:127.0.0.3:3300/0"]);
+    }
+
+    #[test]
+    fn v1_is_tried_when_no_v2_is_left_or_under_way() {
+        let mut candidates = candidates("127.0.0.1,v1:127.0.0.2", BOTH);
+        assert_eq!(next(&mut candidates, 3, false).0, ["v2:127.0.0.1:3300/0"]);
+        assert_eq!(next(&mut candidates, 3, true).0, [""; 0]);
+        assert!(candidates.any_untried());
+        assert_eq!(next(&mut candidates, 3, false).0, ["v1:127.0.0.1:6789/0", "v1:127.0.0.2:6789/0"]);
+        assert_eq!(next(&mut candidates, 3, false).0, ["v2:127.0.0.1:3300/0"], "the next round");
+    }
+
+    #[test]
+    fn v1_is_never_tried_where_only_secure_will_do() {
+        let mut candidates = candidates("127.0.0.1,v1:127.0.0.2", &[ConMode::Secure]);
+        assert_eq!(next(&mut candidates, 3, false).0, ["v2:127.0.0.1:3300/0"]);
+        assert!(!candidates.any_untried());
+        candidates.on_monmap(&map(&[&[(AddrType::LEGACY, 9)]]));
+        assert!(!candidates.any_untried());
+    }
+
+    #[test]
+    fn the_map_gives_each_monitor_s_best_address() {
+        let mut candidates = candidates("v2:127.0.0.9", BOTH);
+        candidates
+            .on_monmap(&map(&[&[(AddrType::LEGACY, 1), (AddrType::MSGR2, 2)], &[(AddrType::LEGACY, 3)]]));
+        assert_eq!(next(&mut candidates, 3, false).0, ["v2:127.0.0.1:2/0", "v2:127.0.0.9:3300/0"]);
+        assert_eq!(next(&mut candidates, 3, false).0, ["v1:127.0.0.1:3/0"]);
+    }
+
+    fn map(mons: &[&[(AddrType, u16)]]) -> MonMap {
+        let mut map = MonMap { epoch: 1, ..MonMap::default() };
+        for (n, addrs) in mons.iter().enumerate() {
+            let addr = |&(kind, port): &(AddrType, u16)| EntityAddr {
+                kind,
+                nonce: 0,
+                sock: Some(SocketAddr::from(([127, 0, 0, 1], port))),
+            };
+            let addrs = AddrVec(addrs.iter().map(addr).collect());
+            map.mons.insert(n.to_string().into(), MonInfo { addrs, ..MonInfo::default() });
+        }
+        map
+    }
+
+    #[test]
+    fn the_port_of_a_service_record_says_the_protocol() {
+        let mut candidates = candidates("v2:127.0.0.9", BOTH);
+        candidates.fixed.clear();
+        candidates.names = [(None, Query::Service { name: "_ceph-mon._tcp".into() })].into();
+        let (_, mut out) = next(&mut candidates, 3, false);
+        let Some(Output::Resolve { id, .. }) = out.pop_front() else { panic!("no question") };
+        let addr = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        assert!(candidates.on_resolved(id.key(), &[addr(3300), addr(6789), addr(7)]));
+        assert_eq!(next(&mut candidates, 3, false).0, ["v2:127.0.0.1:3300/0", "v2:127.0.0.1:7/0"]);
+        assert_eq!(next(&mut candidates, 3, false).0, ["v1:127.0.0.1:6789/0", "v1:127.0.0.1:7/0"]);
     }
 }

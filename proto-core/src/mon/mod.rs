@@ -27,10 +27,10 @@ use crate::output::Event;
 use crate::retry::redial_wait;
 use crate::timers::{Slot, TimerKey};
 use alloc::collections::{BTreeMap, VecDeque};
-use candidates::Candidates;
+use candidates::{Candidate, Candidates};
 use core::net::SocketAddr;
+use linger_wire::Fsid;
 use linger_wire::msg::{AuthReply, AuthRequest, Msg};
-use linger_wire::{AddrType, EntityAddr, Fsid};
 use questions::Questions;
 
 const PRIORITY: u16 = 127;
@@ -50,10 +50,10 @@ pub(crate) enum MonNews {
 
 enum State {
     Idle,
-    Hunting(BTreeMap<ConnKey, SocketAddr>),
+    Hunting(BTreeMap<ConnKey, Candidate>),
     /// Logged in, not yet in session.
-    Joining(ConnKey, SocketAddr),
-    Active(ConnKey, SocketAddr),
+    Joining(ConnKey, Candidate),
+    Active(ConnKey, Candidate),
 }
 
 /// The client's side of the monitors.
@@ -81,7 +81,7 @@ impl MonClient {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             state: State::Idle,
-            candidates: Candidates::new(config.mons.as_ref(), &config.srv_name),
+            candidates: Candidates::new(config),
             tickets: TicketStore::new(config.credentials.clone()),
             global_id: None,
             questions: Questions::new(config.follow_map),
@@ -141,19 +141,18 @@ impl MonClient {
     fn dial_more(&mut self, cx: &mut Context) {
         let State::Hunting(conns) = &mut self.state else { return };
         let free = cx.config.timing.hunt_parallel.saturating_sub(conns.len());
-        for addr in self.candidates.next(free, &mut cx.rng, &mut cx.out) {
+        let v2_dialled = conns.values().any(|candidate| candidate.is_v2());
+        for candidate in self.candidates.next(free, v2_dialled, &mut cx.rng, &mut cx.out) {
             let (resume, config) = (self.tickets.resume(), &cx.config);
             let login =
                 MonHandshake::new(config.credentials.clone(), &config.auth, &config.mon_modes, resume);
             // What the configuration makes impossible was refused when the client was made.
             let Ok(login) = login else { continue };
-            let dial = Dial {
-                peer: Peer::Mon,
-                target: EntityAddr { kind: AddrType::MSGR2, nonce: 0, sock: Some(addr) },
-                login: Login::Mon(login),
-                global_id: None,
-            };
-            conns.insert(cx.pool.open(cx.now, addr, dial, &mut cx.timers, &mut cx.out), addr);
+            let dial =
+                Dial { peer: Peer::Mon, target: candidate.addr(), login: Login::Mon(login), global_id: None };
+            let (addr, config) = (candidate.sock(), &cx.config);
+            let conn = cx.pool.open(cx.now, addr, dial, config, &mut cx.timers, &mut cx.out);
+            conns.insert(conn, candidate);
         }
     }
 
@@ -198,7 +197,8 @@ impl MonClient {
         let State::Joining(conn, addr) = self.state else { return };
         self.state = State::Active(conn, addr);
         if let Some(mode) = cx.pool.get(conn).map(Connection::mode) {
-            cx.event(Event::MonUp { addr, auth: self.tickets.method(), mode });
+            let (addr, auth) = (addr.sock(), self.tickets.method());
+            cx.event(Event::MonUp { addr, auth, mode });
         }
         self.hunt_ends = None;
         self.multiple = 100;
@@ -214,10 +214,14 @@ impl MonClient {
             State::Hunting(conns) => conns.remove(&conn),
             State::Joining(active, addr) | State::Active(active, addr) if *active == conn => Some(*addr),
             _ => None,
-        };
+        }
+        .map(Candidate::sock);
         let permanent = match &fault {
             ConnFault::Auth(error) => error.is_permanent(),
-            ConnFault::WrongCluster { .. } | ConnFault::ClientLacks(_) | ConnFault::PeerLacks(_) => true,
+            ConnFault::WrongCluster { .. }
+            | ConnFault::ClientLacks(_)
+            | ConnFault::PeerLacks(_)
+            | ConnFault::ProtocolVersion { .. } => true,
             _ => false,
         };
         if matches!(fault, ConnFault::Auth(AuthError::Refused { resumed: true, .. })) {

@@ -11,21 +11,24 @@ fn shown(text: &str) -> String {
 }
 
 /// Forms that Ceph takes were given to `monmaptool --generate` of Ceph 16.2.15: it prints the same, but for
-/// nonces, and for v1 on an odd port, which clients try and new clusters do not.
+/// nonces, for v1 on an odd port, which clients try and new clusters do not, and for addresses whose protocol is
+/// left open: one mon of a new cluster, two to a client.
 #[test]
 fn all_forms() {
-    const BOTH: &str = "[v2:10.0.0.1:3300/0,v1:10.0.0.1:6789/0]";
+    const ONE: &str = "[v2:10.0.0.1:3300/0,v1:10.0.0.1:6789/0]";
+    const EITHER: &str = "v2:10.0.0.1:3300/0,v1:10.0.0.1:6789/0";
     for (text, expected) in [
-        (BOTH, BOTH),
-        ("10.0.0.1", BOTH),
-        ("[10.0.0.1]", BOTH),
-        ("any:10.0.0.1", BOTH),
-        ("10.0.0.1:0", BOTH),
-        ("10.0.0.1/7", BOTH),
+        (ONE, ONE),
+        (EITHER, EITHER),
+        ("10.0.0.1", EITHER),
+        ("[10.0.0.1]", EITHER),
+        ("any:10.0.0.1", EITHER),
+        ("10.0.0.1:0", EITHER),
+        ("10.0.0.1/7", EITHER),
         ("10.0.0.1:6789", "v1:10.0.0.1:6789/0"),
         ("10.0.0.1:3300", "v2:10.0.0.1:3300/0"),
         ("10.0.0.1:3300/4294967295", "v2:10.0.0.1:3300/0"),
-        ("10.0.0.1:40", "[v2:10.0.0.1:40/0,v1:10.0.0.1:40/0]"),
+        ("10.0.0.1:40", "v2:10.0.0.1:40/0,v1:10.0.0.1:40/0"),
         ("v2:10.0.0.1", "v2:10.0.0.1:3300/0"),
         ("v1:10.0.0.1", "v1:10.0.0.1:6789/0"),
         ("v2:10.0.0.1:6789", "v2:10.0.0.1:6789/0"),
@@ -33,16 +36,16 @@ fn all_forms() {
         ("[10.0.0.1:40]", "v2:10.0.0.1:40/0"),
         ("[10.0.0.1:40,v1:10.0.0.1]", "[v2:10.0.0.1:40/0,v1:10.0.0.1:6789/0]"),
         ("[10.0.0.1:6789,v1:10.0.0.1]", "[v2:10.0.0.1:6789/0,v1:10.0.0.1:6789/0]"),
-        ("::1", "[v2:[::1]:3300/0,v1:[::1]:6789/0]"),
-        ("[::1]", "[v2:[::1]:3300/0,v1:[::1]:6789/0]"),
+        ("::1", "v2:[::1]:3300/0,v1:[::1]:6789/0"),
+        ("[::1]", "v2:[::1]:3300/0,v1:[::1]:6789/0"),
         ("[::1]:3300", "v2:[::1]:3300/0"),
         ("v2:[::1]:3300/0", "v2:[::1]:3300/0"),
         ("v2:::1", "v2:[::1]:3300/0"),
-        ("2001:db8::1:3300", "[v2:[2001:db8::1:3300]:3300/0,v1:[2001:db8::1:3300]:6789/0]"),
+        ("2001:db8::1:3300", "v2:[2001:db8::1:3300]:3300/0,v1:[2001:db8::1:3300]:6789/0"),
         ("[v2:[::1]:40/0,v1:[::1]:41/0]", "[v2:[::1]:40/0,v1:[::1]:41/0]"),
-        ("[::1]:40,[::2]:3300", "[v2:[::1]:40/0,v1:[::1]:40/0],v2:[::2]:3300/0"),
+        ("[::1]:40,[::2]:3300", "v2:[::1]:40/0,v1:[::1]:40/0,v2:[::2]:3300/0"),
         ("[[::1]:3300]", "v2:[::1]:3300/0"),
-        ("mon1", "[v2:mon1:3300/0,v1:mon1:6789/0]"),
+        ("mon1", "v2:mon1:3300/0,v1:mon1:6789/0"),
         ("mon-1.a_b.example:3300", "v2:mon-1.a_b.example:3300/0"),
         ("mon1:6789", "v1:mon1:6789/0"),
         ("v2:mon1", "v2:mon1:3300/0"),
@@ -51,7 +54,7 @@ fn all_forms() {
         ("[v2:10.0.0.1:1,v1:10.0.0.1:2],v2:b:1", "[v2:10.0.0.1:1/0,v1:10.0.0.1:2/0],v2:b:1/0"),
         ("[v2:10.0.0.1:1, v1:10.0.0.1:2]", "[v2:10.0.0.1:1/0,v1:10.0.0.1:2/0]"),
         ("v2:a:1,v2:a:1", "v2:a:1/0"),
-        ("::ffff:10.0.0.1", "[v2:[::ffff:10.0.0.1]:3300/0,v1:[::ffff:10.0.0.1]:6789/0]"),
+        ("::ffff:10.0.0.1", "v2:[::ffff:10.0.0.1]:3300/0,v1:[::ffff:10.0.0.1]:6789/0"),
     ] {
         assert_eq!(shown(text), expected, "{text}");
     }
@@ -86,13 +89,21 @@ fn errors_name_the_part() {
 }
 
 #[test]
-fn only_v2_is_a_candidate() {
-    let mons: MonHost = "10.0.0.1,10.0.0.2:6789,v2:mon3".parse().unwrap();
-    let all: Vec<_> = mons.v2_candidates().map(ToString::to_string).collect();
-    assert_eq!(all, ["v2:10.0.0.1:3300/0", "v2:mon3:3300/0"]);
-    let per_mon: Vec<_> = mons.endpoints().iter().map(|mon| mon.v2_candidates().count()).collect();
-    assert_eq!(per_mon, [1, 0, 1]);
-    assert_eq!(mons.endpoints()[0].addrs().len(), 2);
+fn v1_is_a_candidate_where_a_mon_has_no_v2() {
+    let mons: MonHost = "10.0.0.1,[v1:10.0.0.2,v2:10.0.0.2],[v1:a:1,v1:b:1],v2:mon3".parse().unwrap();
+    let all: Vec<_> = mons.candidates().map(ToString::to_string).collect();
+    let expected = [
+        "v2:10.0.0.1:3300/0",
+        "v1:10.0.0.1:6789/0",
+        "v2:10.0.0.2:3300/0",
+        "v1:a:1/0",
+        "v1:b:1/0",
+        "v2:mon3:3300/0",
+    ];
+    assert_eq!(all, expected);
+    let per_mon: Vec<_> = mons.endpoints().iter().map(|mon| mon.candidates().count()).collect();
+    assert_eq!(per_mon, [1, 1, 1, 2, 1]);
+    assert_eq!(mons.endpoints()[2].addrs().len(), 2);
 }
 
 fn any_addr() -> impl Strategy<Value = String> {

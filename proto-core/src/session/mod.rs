@@ -19,7 +19,7 @@ mod replies;
 pub(crate) mod targets;
 
 use crate::auth::TicketStore;
-use crate::conn::{Connection, Dial, Login, Peer};
+use crate::conn::{Connection, Dial, Login, Peer, pick};
 use crate::context::Context;
 use crate::error::ConnFault;
 use crate::ids::ConnKey;
@@ -31,7 +31,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use linger_wire::msg::{Backoff, BackoffOp};
 use linger_wire::osdmap::{OsdMap, map_flags, pool_flags};
-use linger_wire::{AddrType, EntityType, UTime};
+use linger_wire::{EntityType, UTime};
 use link::{Link, Session, idle_check};
 use op::{Op, Owner};
 pub(crate) use targets::{Member, Moves, Targets};
@@ -164,11 +164,12 @@ impl Sessions {
 
     fn dial(&mut self, osd: i32, tickets: &TicketStore, cx: &mut Context) {
         let Some(session) = self.sessions.get_mut(&osd) else { return };
-        let target = session.addrs.find(AddrType::MSGR2).copied();
-        let Some((target, addr)) = target.and_then(|target| Some((target, target.sock?))) else {
-            // It serves only the first protocol: wait for it to come back with the second.
-            cx.event(Event::OsdFault { osd, addr: None, fault: ConnFault::Unreachable });
-            return;
+        let target = pick(&session.addrs, &cx.config.modes)
+            .and_then(|target| Ok((target, target.sock.ok_or(ConnFault::Unreachable)?)));
+        let (target, addr) = match target {
+            Ok(found) => found,
+            // Wait for it to come back with another address.
+            Err(fault) => return cx.event(Event::OsdFault { osd, addr: None, fault }),
         };
         let global_id = Some(tickets.global_id());
         // Without a good ticket the session stays down; it is tried again when tickets come.
@@ -179,7 +180,7 @@ impl Sessions {
             return;
         };
         let dial = Dial { peer: Peer::Osd(osd), target, login: Login::Service(login), global_id };
-        let conn = cx.pool.open(cx.now, addr, dial, &mut cx.timers, &mut cx.out);
+        let conn = cx.pool.open(cx.now, addr, dial, &cx.config, &mut cx.timers, &mut cx.out);
         session.link = Link::Dialing(conn);
         session.dialled = cx.now;
         session.addr = Some(addr);

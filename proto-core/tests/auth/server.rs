@@ -25,7 +25,7 @@ pub struct Server {
     generation: u64,
     old_key: Option<CryptoKey>,
     rng: ChaCha8Rng,
-    challenge: u64,
+    pub challenge: u64,
     pub validity: UTime,
     pub secret: Vec<u8>,
     /// The tickets it gives besides AUTH's, as a bit-or.

@@ -303,3 +303,15 @@ fn debug_hides_keys() {
     let shown = format!("{builder:?} {:?}", builder.clone().build().unwrap());
     assert!(!shown.contains(KEY) && shown.contains("log_file"), "{shown}");
 }
+
+#[test]
+fn whether_messages_are_signed_is_a_word_or_a_number() {
+    let base = || Settings::builder().key(KEY);
+    let read = |value: &str| base().option("cephx_sign_messages", value).build();
+    assert!(base().build().unwrap().cephx_sign_messages);
+    for (value, expected) in [("true", true), ("False", false), ("0", false), ("2", true)] {
+        assert_eq!(read(value).unwrap().cephx_sign_messages, expected, "{value}");
+    }
+    let error = read("maybe").unwrap_err().to_string();
+    assert!(error.contains("'maybe' is neither true nor false"), "{error}");
+}

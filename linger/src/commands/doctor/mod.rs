@@ -9,7 +9,9 @@ use crate::failure::{Failure, Outcome, one_line};
 use crate::output::{Format, Stdout};
 use crate::records::Step;
 use linger_client::config::Settings;
-use linger_client::{Cluster, ClusterEvent, ConMode, ConnFault, ConnectOptions, Error, Events, OsdMap};
+use linger_client::{
+    Cluster, ClusterEvent, ConMode, ConnFault, ConnectOptions, Error, Events, LinkMode, OsdMap,
+};
 use linger_wire::UTime;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -106,9 +108,8 @@ impl Report {
                     self.tell("monitors", format!("{addr} answers"), notes)?;
                     let (id, auth) = (cluster.global_id(), auth.name());
                     let found = format!(
-                        "as client.{id} by {auth}, mode {} ({}), after {} ms",
-                        mode.name(),
-                        asked_for(asked),
+                        "as client.{id} by {auth}, {}, after {} ms",
+                        negotiated(mode, asked),
                         took.as_millis()
                     );
                     return self.tell("login", found, Vec::new());
@@ -126,10 +127,13 @@ fn is_login(error: &Error) -> bool {
     matches!(error.last, Some(ClusterEvent::MonFault { fault: ConnFault::Auth(_), .. }))
 }
 
-/// `asked for secure, crc`.
-fn asked_for(modes: &[ConMode]) -> String {
-    let names: Vec<_> = modes.iter().map(|mode| mode.name()).collect();
-    format!("asked for {}", names.join(", "))
+/// `mode crc (asked for secure, crc)`.
+fn negotiated(mode: LinkMode, asked: &[ConMode]) -> String {
+    if mode == LinkMode::V1 {
+        return "mode v1 (there is no msgr2: nothing is encrypted)".to_owned();
+    }
+    let names: Vec<_> = asked.iter().map(|mode| mode.name()).collect();
+    format!("mode {} (asked for {})", mode.name(), names.join(", "))
 }
 
 fn describe(settings: &Settings) -> String {

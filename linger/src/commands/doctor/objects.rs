@@ -1,14 +1,14 @@
 //! The steps that need an OSD: a placement group, a watch.
 
-use super::{Report, asked_for};
+use super::{Report, negotiated};
 use crate::cli::Global;
 use crate::commands::connect::{name, pool_of as pool};
 use crate::explain::{self, explain};
 use crate::failure::{Failure, one_line};
 use futures_lite::future::{or, pending};
 use linger_client::{
-    Cluster, ClusterEvent, ConMode, ConnFault, Error, Events, LossCause, Name, OpError, OsdMap, Pool,
-    WatchEvent, WatchOptions,
+    Cluster, ClusterEvent, ConMode, ConnFault, Error, Events, LinkMode, LossCause, Name, OpError, OsdMap,
+    Pool, WatchEvent, WatchOptions,
 };
 use linger_wire::errno;
 use std::ffi::OsStr;
@@ -51,8 +51,8 @@ impl Place<'_> {
         let pool_name = one_line(&pool_name.to_string_lossy());
         let found = match seen.session {
             Some((osd, mode)) => {
-                let asked = asked_for(self.modes);
-                format!("osd.{osd} answers for pool {pool_name}, mode {} ({asked})", mode.name())
+                let mode = negotiated(mode, self.modes);
+                format!("osd.{osd} answers for pool {pool_name}, {mode}")
             }
             None => format!("an OSD answers for pool {pool_name}"),
         };
@@ -86,7 +86,7 @@ impl Place<'_> {
 #[derive(Default)]
 struct Seen {
     /// The newest session.
-    session: Option<(i32, ConMode)>,
+    session: Option<(i32, LinkMode)>,
     /// The newest fault, if there was no session after it.
     fault: Option<ClusterEvent>,
 }
@@ -99,9 +99,10 @@ impl Seen {
                 ClusterEvent::OsdUp { osd, mode } => (self.session, self.fault) = (Some((osd, mode)), None),
                 ClusterEvent::OsdFault { ref fault, .. } => {
                     // A refusal with an errno may be a ticket's fault, or the caps': then the request fails.
-                    let hopeless = matches!(
-                        fault, ConnFault::Auth(why) if why.errno().is_none() && why.is_permanent()
-                    );
+                    let hopeless = match fault {
+                        ConnFault::Auth(why) => why.errno().is_none() && why.is_permanent(),
+                        fault => *fault == ConnFault::OnlyV1,
+                    };
                     self.fault = Some(event);
                     if hopeless {
                         return;

@@ -133,7 +133,7 @@ impl Sim {
     pub fn with_pieces(config: Config, pieces: Pieces) -> Self {
         let now = Timestamp::from_micros(1_000_000);
         let unix = UnixTime(secs(1_700_000_000));
-        let mons = config.mons.as_ref().map_or(1, |mons| mons.v2_candidates().count());
+        let mons = config.mons.as_ref().map_or(1, |mons| mons.candidates().count());
         let client = Client::new(now, unix, config, [3; 32]).unwrap();
         let map = first_map();
         let seed = if let Pieces::Random(seed) = pieces { seed } else { 0 };

@@ -2,27 +2,21 @@
 //!
 //! Facts: `msg/async/ProtocolV2.cc`, `msg/async/frames_v2.h`.
 
+use super::Msgr2;
 use super::stage::Stage;
-use super::{ConnEvent, Connection, Dial, Peer};
-use crate::auth::{self, AuthError, MonHandshake, ServiceHandshake};
+use crate::auth::{self, AuthError};
+use crate::conn::{ConnEvent, Dial, Login, Peer};
 use crate::error::ConnFault;
 use crate::{FEATURES, REQUIRED, Rng, Timestamp};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::{Buf, BytesMut};
-use core::net::SocketAddr;
 use linger_wire::cephx::{CryptoKey, Secret, signature, verify_signature};
 use linger_wire::frame::{
     AuthBadMethod, AuthDone, AuthMethod, AuthRequest, Banner, Chunks, ClientIdent, ConMode, Control, Hello,
     IDENT_LOSSY, Role, ServerIdent, emit_control, secure,
 };
-use linger_wire::{AddrType, AddrVec, Encode, EntityAddr, EntityType};
-
-/// How this end logs in.
-pub(crate) enum Login {
-    Mon(MonHandshake),
-    Service(ServiceHandshake),
-}
+use linger_wire::{AddrType, AddrVec, Encode, EntityType};
 
 /// Repeated idents and compression requests that one handshake may have.
 const EXTRA_MAX: u32 = 8;
@@ -30,9 +24,7 @@ const EXTRA_MAX: u32 = 8;
 /// What is needed only until the session is there.
 pub(super) struct Handshake {
     login: Login,
-    target: EntityAddr,
     global_id: Option<u64>,
-    nonce: u32,
     /// What this end sent up to its last login frame: the peer signs it.
     sent: BytesMut,
     session_key: Option<CryptoKey>,
@@ -42,12 +34,10 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    pub(super) fn new(dial: Dial, nonce: u32, transcript_max: usize) -> Self {
+    pub(super) fn new(dial: Dial, transcript_max: usize) -> Self {
         Self {
             login: dial.login,
-            target: dial.target,
             global_id: dial.global_id,
-            nonce,
             sent: BytesMut::new(),
             session_key: None,
             transcript_max,
@@ -61,35 +51,34 @@ impl Handshake {
         if self.extra > EXTRA_MAX { Err(ConnFault::Unexpected("repetition")) } else { Ok(()) }
     }
 
-    pub(super) fn begin(&mut self, conn: &mut Connection) {
+    pub(super) fn begin(&mut self, conn: &mut Msgr2) {
         conn.inbox.start_transcript(self.transcript_max);
         Banner::OURS.encode(&mut self.sent);
-        Banner::OURS.encode(conn.outbox.tail());
+        Banner::OURS.encode(conn.link.outbox.tail());
     }
 
     /// Sends a frame that is part of the transcript.
-    fn send(&mut self, conn: &mut Connection, control: &Control) {
+    fn send(&mut self, conn: &mut Msgr2, control: &Control) {
         let mut frame = Chunks::new();
         emit_control(control, &mut frame);
         while frame.has_remaining() {
             let chunk = frame.chunk();
             self.sent.extend_from_slice(chunk);
-            conn.outbox.tail().extend_from_slice(chunk);
+            conn.link.outbox.tail().extend_from_slice(chunk);
             let len = chunk.len();
             frame.advance(len);
         }
     }
 
-    fn on_hello(&mut self, conn: &mut Connection, hello: &Hello) -> Result<(), ConnFault> {
-        let expected = conn.peer.entity_type();
+    fn on_hello(&mut self, conn: &mut Msgr2, hello: &Hello) -> Result<(), ConnFault> {
+        let expected = conn.link.peer.entity_type();
         if hello.entity_type != expected {
             return Err(ConnFault::WrongPeer { found: hello.entity_type, expected });
         }
         let Some(ip) = hello.peer_addr.ip() else {
             return Err(ConnFault::Unexpected("blank address in HELLO"));
         };
-        let sock = Some(SocketAddr::new(ip, 0));
-        conn.own_addr = Some(EntityAddr { kind: AddrType::ANY, nonce: self.nonce, sock });
+        conn.link.learn_addr(AddrType::ANY, ip);
         let request = match &mut self.login {
             Login::Mon(login) => login.start(),
             Login::Service(login) => login.start(),
@@ -99,7 +88,7 @@ impl Handshake {
         Ok(())
     }
 
-    fn on_more(&mut self, conn: &mut Connection, blob: &[u8], rng: &mut Rng) -> Result<(), ConnFault> {
+    fn on_more(&mut self, conn: &mut Msgr2, blob: &[u8], rng: &mut Rng) -> Result<(), ConnFault> {
         let answer = match &mut self.login {
             Login::Mon(login) => login.more(blob, rng),
             Login::Service(login) => login.more(blob, rng),
@@ -108,7 +97,7 @@ impl Handshake {
         Ok(())
     }
 
-    fn on_bad_method(&mut self, conn: &mut Connection, refusal: &AuthBadMethod) -> Result<(), ConnFault> {
+    fn on_bad_method(&mut self, conn: &mut Msgr2, refusal: &AuthBadMethod) -> Result<(), ConnFault> {
         let methods: Vec<u32> = refusal.allowed_methods.iter().map(|method| method.0).collect();
         let modes: Vec<u32> = refusal.allowed_modes.iter().map(|mode| mode.0).collect();
         let next = match &mut self.login {
@@ -121,7 +110,7 @@ impl Handshake {
 
     fn on_done(
         &mut self,
-        conn: &mut Connection,
+        conn: &mut Msgr2,
         now: Timestamp,
         done: &AuthDone,
     ) -> Result<Option<ConnEvent>, ConnFault> {
@@ -132,14 +121,14 @@ impl Handshake {
                     .map_err(ConnFault::Auth)?;
                 self.session_key.clone_from(&login.session_key);
                 self.global_id = Some(login.global_id);
-                conn.mode = login.con_mode;
+                conn.link.mode = login.con_mode.into();
                 let secret = login.connection_secret.take();
                 (Some(ConnEvent::LoggedIn(Box::new(login))), secret)
             }
             Login::Service(login) => {
                 let login = login.done(done.con_mode.0, &done.payload).map_err(ConnFault::Auth)?;
                 self.session_key = login.session_key;
-                conn.mode = login.con_mode;
+                conn.link.mode = login.con_mode.into();
                 (None, login.connection_secret)
             }
         };
@@ -153,7 +142,7 @@ impl Handshake {
         Ok(event)
     }
 
-    fn on_signature(&mut self, conn: &mut Connection, received: &[u8; 32]) -> Result<(), ConnFault> {
+    fn on_signature(&mut self, conn: &mut Msgr2, received: &[u8; 32]) -> Result<(), ConnFault> {
         if !verify_signature(self.session_key.as_ref(), &self.sent, received) {
             return Err(ConnFault::BadSignature);
         }
@@ -161,16 +150,16 @@ impl Handshake {
         self.send_ident(conn)
     }
 
-    fn send_ident(&self, conn: &mut Connection) -> Result<(), ConnFault> {
-        let gid = match (conn.peer, self.global_id) {
+    fn send_ident(&self, conn: &mut Msgr2) -> Result<(), ConnFault> {
+        let gid = match (conn.link.peer, self.global_id) {
             (Peer::Osd(_), Some(id)) => id.cast_signed(),
             _ => -1,
         };
         let ident = ClientIdent {
-            addrs: AddrVec(conn.own_addr.into_iter().collect()),
-            target: self.target,
+            addrs: AddrVec(conn.link.own_addr.into_iter().collect()),
+            target: conn.link.target,
             gid,
-            global_seq: conn.global_seq,
+            global_seq: conn.link.global_seq,
             supported: FEATURES,
             required: REQUIRED,
             flags: IDENT_LOSSY,
@@ -188,7 +177,7 @@ fn auth_frame(request: auth::AuthRequest) -> AuthRequest {
     }
 }
 
-impl Connection {
+impl Msgr2 {
     /// Runs a step of the handshake, which borrows both it and the connection.
     pub(super) fn handshake_step<T>(
         &mut self,
@@ -215,7 +204,7 @@ impl Connection {
         Banner::OURS.accept(banner).map_err(ConnFault::Frame)?;
         self.stage = Stage::Hello;
         self.handshake_step(|handshake, conn| {
-            let hello = Hello { entity_type: EntityType::CLIENT, peer_addr: handshake.target };
+            let hello = Hello { entity_type: EntityType::CLIENT, peer_addr: conn.link.target };
             handshake.send(conn, &Control::Hello(hello));
         });
         Ok(None)
@@ -240,7 +229,7 @@ impl Connection {
             }
             Control::SessionRetryGlobal { global_seq } => {
                 handshake.count_extra()?;
-                conn.global_seq = conn.global_seq.max(global_seq.saturating_add(1));
+                conn.link.global_seq = conn.link.global_seq.max(global_seq.saturating_add(1));
                 handshake.send_ident(conn).map(|()| None)
             }
             Control::IdentMissingFeatures(mask) => Err(ConnFault::ClientLacks(mask)),
