@@ -19,6 +19,7 @@ pub mod modes;
 pub mod objects;
 pub mod own_modes;
 pub mod own_mons;
+pub mod own_v1;
 pub mod support;
 pub mod watches;
 

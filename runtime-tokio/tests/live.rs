@@ -17,6 +17,10 @@ conformance! { Tokio => need_daemons!();
         a_mode_that_the_cluster_refuses_is_named,
         secure_alone_is_never_given_up_for_a_cluster_without_keys;
     own_mons: one_dead_monitor_of_three_is_no_hindrance;
+    own_v1:
+        all_of_it_works_over_v1_and_outlives_restarts,
+        secure_alone_is_never_given_up_for_v1,
+        a_message_without_its_signature_ends_the_connection;
 }
 
 #[derive(Clone)]

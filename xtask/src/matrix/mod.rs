@@ -6,7 +6,7 @@ use crate::test::{Suite, Tally};
 use crate::tree::{cargo, root};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use linger_testbed::{Auth, Cluster, KeyType, Mode, Release, Root};
+use linger_testbed::{Auth, Bind, Cluster, KeyType, Mode, Release, Root};
 use std::fs;
 use std::process::{Command, ExitCode, Stdio};
 use table::Table;
@@ -28,15 +28,22 @@ struct Way {
     auth: Auth,
     mode: Mode,
     key_type: Option<KeyType>,
+    bind: Bind,
 }
 
-const WAYS: [Way; 6] = [
-    Way { name: "defaults", auth: Auth::Cephx, mode: Mode::Default, key_type: None },
-    Way { name: "crc", auth: Auth::Cephx, mode: Mode::Crc, key_type: None },
-    Way { name: "secure", auth: Auth::Cephx, mode: Mode::Secure, key_type: None },
-    Way { name: "no auth", auth: Auth::None, mode: Mode::Default, key_type: None },
-    Way { name: "aes", auth: Auth::Cephx, mode: Mode::Default, key_type: Some(KeyType::Aes) },
-    Way { name: "aes secure", auth: Auth::Cephx, mode: Mode::Secure, key_type: Some(KeyType::Aes) },
+/// What a cluster asks for by default.
+const DEFAULTS: Way =
+    Way { name: "defaults", auth: Auth::Cephx, mode: Mode::Default, key_type: None, bind: Bind::Both };
+
+const WAYS: [Way; 8] = [
+    DEFAULTS,
+    Way { name: "crc", mode: Mode::Crc, ..DEFAULTS },
+    Way { name: "secure", mode: Mode::Secure, ..DEFAULTS },
+    Way { name: "no auth", auth: Auth::None, ..DEFAULTS },
+    Way { name: "aes", key_type: Some(KeyType::Aes), ..DEFAULTS },
+    Way { name: "aes secure", mode: Mode::Secure, key_type: Some(KeyType::Aes), ..DEFAULTS },
+    Way { name: "v1", bind: Bind::V1, ..DEFAULTS },
+    Way { name: "v1 no auth", auth: Auth::None, bind: Bind::V1, ..DEFAULTS },
 ];
 
 /// The table's last column: a random mix of faults, on clusters with the release's defaults.
@@ -87,7 +94,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 
 fn cell(release: Release, way: &Way) -> Result<Tally> {
     println!("\n=== {release}, {}", way.name);
-    let mut cluster = Cluster::builder().release(release).auth(way.auth).mode(way.mode);
+    let mut cluster = Cluster::builder().release(release).auth(way.auth).mode(way.mode).bind(way.bind);
     if let Some(key_type) = way.key_type {
         cluster = cluster.key_type(key_type);
     }

@@ -20,6 +20,7 @@ const OWN: &[&str] = &[
     "no_longer_allowed",
     "own_modes::",
     "own_mons::",
+    "own_v1::",
 ];
 
 /// Tests of what only a cluster with keys refuses.
