@@ -235,9 +235,13 @@ pub enum MiniAuth {
 /// How frames to and from `mini` are protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum MiniMode {
-    /// With checksums
+    /// As each client prefers
     #[default]
+    Any,
+    /// With checksums
     Crc,
+    /// Encrypted; needs keys
+    Secure,
 }
 
 impl Cli {

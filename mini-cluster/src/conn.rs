@@ -6,11 +6,13 @@ use crate::keys::{Grant, Keys};
 use crate::login::{Login, Step};
 use crate::who::Who;
 use bytes::{Buf, Bytes, BytesMut};
+use linger_core::auth::ConMode;
 use linger_core::{FEATURES, REQUIRED, UnixTime};
 use linger_wire::cephx::{LoginRequest, signature, verify_signature};
+use linger_wire::crypto::default_provider;
 use linger_wire::frame::{
-    Assembler, Banner, Chunks, ClientIdent, Control, Frame, FrameLimits, Hello, IDENT_LOSSY, MessageHeader,
-    Received, ServerIdent, Tag, emit_control, emit_message,
+    Assembler, Banner, Chunks, ClientIdent, Control, Emitter, Frame, FrameError, FrameLimits, Hello,
+    IDENT_LOSSY, MessageHeader, Received, Role, ServerIdent, Tag, secure,
 };
 use linger_wire::msg::{Kind, Message, Msg, SubscribeItem};
 use linger_wire::{AddrType, AddrVec, Encode, EntityAddr, Features, Name};
@@ -76,9 +78,12 @@ pub(crate) struct Conn {
     /// The daemon's address, nonce included: a client that means another one is turned away.
     me: EntityAddr,
     assembler: Assembler,
+    emitter: Emitter,
+    /// How frames are protected.
+    pub mode: ConMode,
     /// Bytes for the client.
     pub out: Chunks,
-    /// What was said in the handshake.
+    /// What was said in the handshake, up to the signature.
     sent: BytesMut,
     seq: u64,
     stage: Stage,
@@ -106,6 +111,8 @@ impl Conn {
             peer,
             me,
             assembler,
+            emitter: Emitter::new(),
+            mode: ConMode::Crc,
             out: Chunks::new(),
             sent: BytesMut::new(),
             seq: 0,
@@ -167,11 +174,11 @@ impl Conn {
             }
             (Stage::Login(mut login), Control::AuthRequest(request)) => {
                 let step = login.on_request(unix, &request, keys);
-                self.after(login, step);
+                self.after(login, step)?;
             }
             (Stage::Login(mut login), Control::AuthRequestMore(payload)) => {
                 let step = login.on_more(unix, &payload, keys);
-                self.after(login, step);
+                self.after(login, step)?;
             }
             (Stage::Signature { login, grant, sent }, Control::AuthSignature(received)) => {
                 if !verify_signature(grant.session_key.as_ref(), &sent, &received) {
@@ -198,7 +205,7 @@ impl Conn {
         Ok(false)
     }
 
-    fn after(&mut self, login: Box<Login>, step: Step) {
+    fn after(&mut self, login: Box<Login>, step: Step) -> Result<(), Broken> {
         match step {
             Step::Say(control) => {
                 self.say(&control);
@@ -209,10 +216,19 @@ impl Conn {
                 let received = self.assembler.take_transcript();
                 let sent = self.sent.split().freeze();
                 let signed = signature(grant.session_key.as_ref(), &received);
+                // The signatures are the first frames in the new mode.
+                if let Some(secret) = &grant.secret {
+                    let ciphers = secure(secret.as_bytes(), Role::Server, default_provider());
+                    let (sealer, opener) = ciphers.ok_or(Broken)?;
+                    self.mode = ConMode::Secure;
+                    self.emitter.set_secure(sealer);
+                    self.assembler.set_secure(opener);
+                }
                 self.stage = Stage::Signature { login, grant: Box::new(grant), sent };
                 self.say(&Control::AuthSignature(signed));
             }
         }
+        Ok(())
     }
 
     fn on_ident(&mut self, grant: Grant, ident: &ClientIdent) -> Result<(), Broken> {
@@ -253,10 +269,10 @@ impl Conn {
     /// Sends a control frame.
     fn say(&mut self, control: &Control) {
         if self.is_open() {
-            return emit_control(control, &mut self.out);
+            return sent(self.emitter.control(control, &mut self.out));
         }
         let mut frame = Chunks::new();
-        emit_control(control, &mut frame);
+        sent(self.emitter.control(control, &mut frame));
         let bytes = frame.copy_to_bytes(frame.remaining());
         self.say_raw(&bytes);
     }
@@ -271,8 +287,14 @@ impl Conn {
         self.seq += 1;
         let Kind { code, version, compat } = M::KIND;
         let header = MessageHeader { seq: self.seq, tid, ..MessageHeader::new(code, version, compat) };
-        emit_message(&header, |out: &mut BytesMut| message.encode_front(out), message.data(), &mut self.out);
+        let front = |out: &mut BytesMut| message.encode_front(out);
+        sent(self.emitter.message(&header, front, message.data(), &mut self.out));
     }
+}
+
+/// A frame is not sent once all nonces are used: after 2^64 blocks, longer than any process runs.
+fn sent(result: Result<(), FrameError>) {
+    debug_assert!(result.is_ok(), "{result:?}");
 }
 
 fn message(frame: &Frame) -> Result<News, Broken> {

@@ -2,12 +2,30 @@
 
 use crate::conn::Conn;
 use crate::who::Who;
+use linger_core::auth::ConMode;
+use linger_wire::EntityAddr;
 use linger_wire::msg::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A connection that a daemon accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub(crate) u64);
+
+/// A client's open session with a daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Session {
+    /// The connection, to [reset](crate::Servers::reset) it.
+    pub conn: ConnId,
+    /// The daemon.
+    pub who: Who,
+    /// The client's number, as in `client.4101`.
+    pub client: u64,
+    /// The client's address, to [blocklist](crate::Servers::blocklist) it.
+    pub addr: EntityAddr,
+    /// How the connection is protected.
+    pub mode: ConMode,
+}
 
 /// What the driver is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +81,15 @@ impl Conns {
 
     pub fn of(&self, who: Who) -> impl Iterator<Item = (ConnId, &Conn)> {
         self.all.iter().filter(move |(_, conn)| conn.who == who).map(|(id, conn)| (*id, conn))
+    }
+
+    /// All that are open.
+    pub fn sessions(&self) -> impl Iterator<Item = Session> {
+        self.iter().filter_map(|(id, conn)| {
+            let client = conn.client.as_ref()?;
+            let (client, addr) = (client.id, client.addr);
+            Some(Session { conn: id, who: conn.who, client, addr, mode: conn.mode })
+        })
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (ConnId, &Conn)> {

@@ -12,6 +12,7 @@ use linger_wire::cephx::{
     Usage, proof,
 };
 use linger_wire::errno::{EACCES, EINVAL, EPERM};
+use linger_wire::frame::ConMode;
 use linger_wire::{Decode, Encode, EntityType, Name, UTime};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
@@ -20,6 +21,8 @@ use std::time::Duration;
 
 /// How many keys of a service are good at a time: the one in use and those before it.
 const KEYS_KEPT: u64 = 3;
+/// Bytes of the secret of a secure connection, as many as Ceph gives.
+const SECRET_LEN: usize = 64;
 
 /// What a login gave.
 #[derive(Debug, Clone)]
@@ -28,8 +31,24 @@ pub(crate) struct Grant {
     pub global_id: u64,
     /// The key that signs the handshake; none without authentication.
     pub session_key: Option<CryptoKey>,
+    /// What the connection is sealed with, in secure mode.
+    pub secret: Option<Secret>,
     /// What the client may do at OSDs.
     pub caps: String,
+}
+
+/// What a client asks for in a login.
+pub(crate) struct Ask<'a> {
+    /// Who it is.
+    pub name: &'a AuthName,
+    /// What the server asked it to prove its key with.
+    pub challenge: u64,
+    /// The number it wants again, 0 for a new one; in a session the one it has.
+    pub global_id: u64,
+    /// Whether the connection is to be sealed.
+    pub secure: bool,
+    /// Its request.
+    pub payload: &'a [u8],
 }
 
 /// The monitors' key server, and every service's copy of the keys for tickets.
@@ -37,6 +56,8 @@ pub(crate) struct Grant {
 pub(crate) struct Keys {
     /// How clients log in.
     pub auth: Auth,
+    /// How connections may be protected.
+    pub modes: Vec<ConMode>,
     users: BTreeMap<AuthName, User>,
     admin: User,
     ticket_ttl: Duration,
@@ -66,7 +87,12 @@ impl Keys {
             settings.users.iter().map(|user| (user.name.clone(), user.clone())).collect();
         users.insert(admin.name.clone(), admin.clone());
         let (ticket_ttl, login_ttl) = (settings.ticket_ttl, settings.login_ttl);
-        Self { auth: settings.auth, users, admin, ticket_ttl, login_ttl, master, rng, next_global_id: 4100 }
+        let mode = |mode: &linger_core::auth::ConMode| match mode {
+            linger_core::auth::ConMode::Secure => ConMode::SECURE,
+            _ => ConMode::CRC,
+        };
+        let (auth, modes) = (settings.auth, settings.modes.iter().map(mode).collect());
+        Self { auth, modes, users, admin, ticket_ttl, login_ttl, master, rng, next_global_id: 4100 }
     }
 
     pub fn admin(&self) -> &User {
@@ -84,23 +110,15 @@ impl Keys {
         id
     }
 
-    /// Answers a request to the auth service, at login (`global_id` is what the client wants again, 0 for
-    /// a new one) or in a session.
-    pub fn answer(
-        &mut self,
-        unix: UnixTime,
-        name: &AuthName,
-        challenge: u64,
-        global_id: u64,
-        request: &[u8],
-    ) -> Refused<(Bytes, Option<Grant>)> {
-        let operation = RequestHeader::decode(request).map_err(|_| EINVAL)?.operation;
-        let body = request.get(2..).ok_or(EINVAL)?;
+    /// Answers a request to the auth service, at login or in a session.
+    pub fn answer(&mut self, unix: UnixTime, ask: &Ask<'_>) -> Refused<(Bytes, Option<Grant>)> {
+        let operation = RequestHeader::decode(ask.payload).map_err(|_| EINVAL)?.operation;
+        let body = ask.payload.get(2..).ok_or(EINVAL)?;
         let mut out = BytesMut::new();
         ResponseHeader { operation, status: 0 }.encode(&mut out);
         match operation {
             Operation::AUTH_SESSION_KEY => {
-                let (reply, grant) = self.log_in(unix, name, challenge, global_id, body)?;
+                let (reply, grant) = self.log_in(unix, ask, body)?;
                 reply.encode(&mut out);
                 Ok((out.freeze(), Some(grant)))
             }
@@ -112,14 +130,8 @@ impl Keys {
         }
     }
 
-    fn log_in(
-        &mut self,
-        unix: UnixTime,
-        name: &AuthName,
-        challenge: u64,
-        wanted: u64,
-        body: &[u8],
-    ) -> Refused<(LoginReply, Grant)> {
+    fn log_in(&mut self, unix: UnixTime, who: &Ask<'_>, body: &[u8]) -> Refused<(LoginReply, Grant)> {
+        let Ask { name, challenge, global_id: wanted, secure, .. } = *who;
         let ask = Authenticate::decode(body).map_err(|_| EINVAL)?;
         let user = self.users.get(name).ok_or(EACCES)?.clone();
         if proof(&user.key, challenge, ask.client_challenge).map_err(|_| EACCES)? != ask.key {
@@ -138,7 +150,12 @@ impl Keys {
         if ask.other_keys != 0 {
             reply.extra = self.services(unix, &user, ask.other_keys, global_id, &session_key)?.to_bytes();
         }
-        let grant = Grant { global_id, session_key: Some(session_key), caps: user.osd_caps };
+        let secret = secure.then(|| self.secret());
+        if let Some(secret) = &secret {
+            let sealed = session_key.seal(Usage::ConnectionSecret, &self.confounder(), secret);
+            reply.connection_secret = sealed.map_err(failed)?.to_bytes();
+        }
+        let grant = Grant { global_id, session_key: Some(session_key), secret, caps: user.osd_caps };
         Ok((reply, grant))
     }
 
@@ -223,6 +240,7 @@ impl Keys {
         unix: UnixTime,
         service: EntityType,
         challenge: u64,
+        secure: bool,
         payload: &[u8],
     ) -> Refused<Authorized> {
         let authorizer = Authorizer::decode(payload).map_err(|_| EINVAL)?;
@@ -235,11 +253,12 @@ impl Keys {
             return sealed.map(Authorized::Challenge).map_err(failed);
         }
         let nonce_plus_one = inside.nonce.wrapping_add(1);
-        let reply = AuthorizeReply { nonce_plus_one, connection_secret: Secret::default() };
+        let secret = secure.then(|| self.secret());
+        let reply = AuthorizeReply { nonce_plus_one, connection_secret: secret.clone().unwrap_or_default() };
         let sealed = key.seal(Usage::AuthorizeReply, &self.confounder(), &reply).map_err(failed)?;
         let AuthTicket { global_id, caps, .. } = info.ticket;
         let caps = Name::decode(&caps).map(|caps| caps.to_string_lossy().into_owned()).unwrap_or_default();
-        let grant = Grant { global_id, session_key: Some(key), caps };
+        let grant = Grant { global_id, session_key: Some(key), secret, caps };
         Ok(Authorized::Done(sealed.to_bytes(), grant))
     }
 
@@ -261,6 +280,13 @@ impl Keys {
             Auth::None => KeyType::Aes,
         };
         draw(kind, UTime::default(), &mut ChaCha20Rng::from_seed(seed))
+    }
+
+    /// What a connection is sealed with.
+    fn secret(&mut self) -> Secret {
+        let mut bytes = vec![0; SECRET_LEN];
+        self.rng.fill_bytes(&mut bytes);
+        Secret::from(bytes)
     }
 
     fn confounder(&mut self) -> [u8; 16] {

@@ -1,6 +1,6 @@
 //! A Ceph cluster in memory that speaks the real protocol.
 //!
-//! Monitors and OSDs as one state machine without I/O, [`Servers`]: msgr2 (revision 1, crc mode), cephx or no
+//! Monitors and OSDs as one state machine without I/O, [`Servers`]: msgr2 (revision 1, crc and secure mode), cephx or no
 //! authentication, maps with CRUSH, objects, watches and notifies. Ceph's own clients work with it, so it can
 //! stand in for a cluster in demos and in tests; and it can be broken on purpose. With virtual time it is one
 //! side of a simulation.
@@ -25,8 +25,9 @@ mod store;
 mod timers;
 mod who;
 
-pub use conns::{ConnId, Output};
+pub use conns::{ConnId, Output, Session};
 pub use journal::{Deed, Record};
+pub use linger_core::auth::ConMode;
 pub use linger_wire::cephx::KeyType;
 #[cfg(feature = "loopback")]
 pub use loopback::{Builder, MiniCluster};

@@ -1,8 +1,8 @@
 //! The server's part of a handshake, up to an open session.
 //!
-//! Facts: `msg/async/ProtocolV2.cc`, `auth/none/AuthNoneServiceHandler.h`.
+//! Facts: `msg/async/ProtocolV2.cc`, `auth/AuthRegistry.cc` (modes), `auth/none/AuthNoneServiceHandler.h`.
 
-use crate::keys::{Authorized, Grant, Keys};
+use crate::keys::{Ask, Authorized, Grant, Keys};
 use crate::settings::Auth;
 use crate::who::Who;
 use bytes::Bytes;
@@ -17,6 +17,8 @@ use linger_wire::{Decode, Encode};
 pub(crate) struct Login {
     who: Who,
     challenge: u64,
+    /// What the client and the cluster agreed on.
+    mode: ConMode,
     /// At a monitor: who wants in, and the number it wants again.
     request: Option<LoginRequest>,
 }
@@ -31,7 +33,7 @@ pub(crate) enum Step {
 
 impl Login {
     pub fn new(who: Who, keys: &mut Keys) -> Self {
-        Self { who, challenge: keys.random(), request: None }
+        Self { who, challenge: keys.random(), mode: ConMode::CRC, request: None }
     }
 
     /// The challenge of this session, and who logged in at a monitor: renewals need both.
@@ -41,19 +43,19 @@ impl Login {
 
     /// The client proposes how to log in.
     pub fn on_request(&mut self, unix: UnixTime, request: &AuthRequest, keys: &mut Keys) -> Step {
-        if !request.preferred_modes.contains(&ConMode::CRC) || request.method != method(keys.auth) {
+        let Some(mode) = pick(&request.preferred_modes, keys).filter(|_| request.method == method(keys.auth))
+        else {
             return Step::Say(refuse(request.method, EOPNOTSUPP, keys));
-        }
+        };
+        self.mode = mode;
         let step = match (keys.auth, self.who) {
             (Auth::None, Who::Mon(_)) => LoginRequest::decode(&request.payload).map(|request| {
                 let global_id = keys.global_id(request.global_id);
                 self.request = Some(request);
-                done(Bytes::new(), Grant { global_id, session_key: None, caps: "allow *".into() })
+                self.done(Bytes::new(), unproven(global_id))
             }),
-            (Auth::None, Who::Osd(_)) => NoneAuthorizer::decode(&request.payload).map(|shown| {
-                let NoneAuthorizer { global_id, .. } = shown;
-                done(Bytes::new(), Grant { global_id, session_key: None, caps: "allow *".into() })
-            }),
+            (Auth::None, Who::Osd(_)) => NoneAuthorizer::decode(&request.payload)
+                .map(|shown| self.done(Bytes::new(), unproven(shown.global_id))),
             (Auth::Cephx(_), Who::Mon(_)) => LoginRequest::decode(&request.payload).map(|request| {
                 self.request = Some(request);
                 let challenge = ServerChallenge { server_challenge: self.challenge };
@@ -72,20 +74,39 @@ impl Login {
         let Some(LoginRequest { name, global_id }) = self.request.clone() else {
             return Step::Say(refuse(AuthMethod::CEPHX, EINVAL, keys));
         };
-        match keys.answer(unix, &name, self.challenge, global_id, payload) {
-            Ok((reply, Some(grant))) => done(reply, grant),
+        let (challenge, secure) = (self.challenge, self.mode == ConMode::SECURE);
+        match keys.answer(unix, &Ask { name: &name, challenge, global_id, secure, payload }) {
+            Ok((reply, Some(grant))) => self.done(reply, grant),
             Ok((_, None)) => Step::Say(refuse(AuthMethod::CEPHX, EACCES, keys)),
             Err(errno) => Step::Say(refuse(AuthMethod::CEPHX, errno, keys)),
         }
     }
 
     fn on_authorizer(&mut self, unix: UnixTime, payload: &[u8], keys: &mut Keys) -> Step {
-        match keys.authorize(unix, self.who.kind(), self.challenge, payload) {
+        let secure = self.mode == ConMode::SECURE;
+        match keys.authorize(unix, self.who.kind(), self.challenge, secure, payload) {
             Ok(Authorized::Challenge(sealed)) => Step::Say(Control::AuthReplyMore(sealed)),
-            Ok(Authorized::Done(reply, grant)) => done(reply, grant),
+            Ok(Authorized::Done(reply, grant)) => self.done(reply, grant),
             Err(errno) => Step::Say(refuse(AuthMethod::CEPHX, errno, keys)),
         }
     }
+
+    fn done(&self, payload: Bytes, grant: Grant) -> Step {
+        let done = AuthDone { global_id: grant.global_id, con_mode: self.mode, payload };
+        Step::Done(Control::AuthDone(done), grant)
+    }
+}
+
+/// What a client gets that has shown nothing.
+fn unproven(global_id: u64) -> Grant {
+    Grant { global_id, session_key: None, secret: None, caps: "allow *".into() }
+}
+
+/// The first of a client's modes that is allowed. Without keys there is nothing to seal with.
+fn pick(preferred: &[ConMode], keys: &Keys) -> Option<ConMode> {
+    let allowed =
+        |mode: &&ConMode| keys.modes.contains(mode) && (keys.auth != Auth::None || **mode == ConMode::CRC);
+    preferred.iter().find(allowed).copied()
 }
 
 fn method(auth: Auth) -> AuthMethod {
@@ -95,16 +116,11 @@ fn method(auth: Auth) -> AuthMethod {
     }
 }
 
-fn done(payload: Bytes, grant: Grant) -> Step {
-    let done = AuthDone { global_id: grant.global_id, con_mode: ConMode::CRC, payload };
-    Step::Done(Control::AuthDone(done), grant)
-}
-
 fn refuse(method: AuthMethod, errno: i32, keys: &Keys) -> Control {
     Control::AuthBadMethod(AuthBadMethod {
         method,
         result: -errno,
         allowed_methods: vec![self::method(keys.auth)],
-        allowed_modes: vec![ConMode::CRC],
+        allowed_modes: keys.modes.clone(),
     })
 }

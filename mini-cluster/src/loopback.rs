@@ -5,6 +5,7 @@ mod serve;
 use crate::servers::Servers;
 use crate::settings::{Auth, PoolSpec, Settings};
 use crate::who::Who;
+use linger_core::auth::ConMode;
 use linger_core::{Timestamp, UnixTime};
 use linger_wire::cephx::KeyType;
 use std::io::{self, ErrorKind};
@@ -22,19 +23,22 @@ pub struct Builder {
     port: u16,
     osds: u16,
     auth: Auth,
+    modes: Vec<ConMode>,
     pools: Vec<PoolSpec>,
     down_after: Option<Duration>,
     seed: Option<[u8; 32]>,
 }
 
 impl Default for Builder {
-    /// A monitor and three OSDs on free ports of 127.0.0.1, cephx with AES keys, pools `rbd` and `test`.
+    /// A monitor and three OSDs on free ports of 127.0.0.1, cephx with AES keys, crc and
+    /// secure mode, pools `rbd` and `test`.
     fn default() -> Self {
         Self {
             ip: Ipv4Addr::LOCALHOST.into(),
             port: 0,
             osds: 3,
             auth: Auth::Cephx(KeyType::Aes),
+            modes: vec![ConMode::Crc, ConMode::Secure],
             pools: vec![PoolSpec::new("rbd"), PoolSpec::new("test")],
             down_after: Some(Duration::from_secs(1)),
             seed: None,
@@ -61,6 +65,12 @@ impl Builder {
         Self { auth, ..self }
     }
 
+    /// How connections may be protected: both by default, so that each client has what it prefers.
+    #[must_use]
+    pub fn modes(self, modes: Vec<ConMode>) -> Self {
+        Self { modes, ..self }
+    }
+
     /// The pools, from number 1 on.
     #[must_use]
     pub fn pools(self, pools: Vec<PoolSpec>) -> Self {
@@ -82,8 +92,13 @@ impl Builder {
     /// Starts the cluster.
     ///
     /// # Errors
-    /// A port is taken, or the system has no entropy or no thread left.
+    /// A port is taken, no connection could ever be made (secure ones need keys), or the system has no entropy or no thread left.
     pub fn start(self) -> io::Result<MiniCluster> {
+        let usable = |mode: &ConMode| *mode == ConMode::Crc || self.auth != Auth::None;
+        if !self.modes.iter().any(usable) {
+            let why = "secure connections need keys: choose another mode, or cephx";
+            return Err(io::Error::new(ErrorKind::InvalidInput, why));
+        }
         let mut seed = [0; 32];
         match self.seed {
             Some(fixed) => seed = fixed,
@@ -106,6 +121,7 @@ impl Builder {
         let listeners = std::iter::once((Who::Mon(0), mon_listener)).chain(osd_listeners).collect();
         let mut settings = Settings::new(vec![mon], osds);
         settings.auth = self.auth;
+        settings.modes = self.modes;
         settings.pools = self.pools;
         settings.down_after = self.down_after;
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -134,6 +150,7 @@ pub struct MiniCluster {
     thread: Option<JoinHandle<()>>,
     mon: SocketAddr,
     auth: Auth,
+    modes: Vec<ConMode>,
     key: String,
     fsid: String,
 }
@@ -156,14 +173,14 @@ impl MiniCluster {
     fn run(servers: Servers, mon: SocketAddr, listeners: Vec<(Who, TcpListener)>) -> io::Result<Self> {
         let (jobs, queue) = tokio::sync::mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let auth = servers.settings().auth;
+        let (auth, modes) = (servers.settings().auth, servers.settings().modes.clone());
         let key = servers.admin().key.to_base64();
         let fsid = servers.fsid().to_string();
         let name = "mini-cluster".to_owned();
         let thread = thread::Builder::new().name(name).spawn(move || {
             runtime.block_on(serve::serve(servers, listeners, queue));
         })?;
-        Ok(Self { jobs, thread: Some(thread), mon, auth, key, fsid })
+        Ok(Self { jobs, thread: Some(thread), mon, auth, modes, key, fsid })
     }
 
     /// The monitor's address.
@@ -211,6 +228,12 @@ impl MiniCluster {
             Auth::None => "none",
             Auth::Cephx(_) => "cephx",
         };
+        // With both, clients do as they are told elsewhere, or by default.
+        let modes = match self.modes[..] {
+            [ConMode::Secure] => "ms_client_mode = secure\nms_mon_client_mode = secure\n",
+            [ConMode::Crc] => "ms_client_mode = crc\nms_mon_client_mode = crc\n",
+            _ => "",
+        };
         format!(
             "[global]\n\
              fsid = {}\n\
@@ -219,8 +242,7 @@ impl MiniCluster {
              auth_cluster_required = {method}\n\
              auth_service_required = {method}\n\
              auth_client_required = {method}\n\
-             ms_client_mode = crc\n\
-             ms_mon_client_mode = crc\n",
+             {modes}",
             self.fsid,
             self.mon,
             keyring.display(),

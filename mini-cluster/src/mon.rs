@@ -3,7 +3,7 @@
 //! Facts: `mon/Monitor.cc`, `mon/OSDMonitor.cc` (subscriptions), `mon/AuthMonitor.cc`.
 
 use crate::conns::{ConnId, Conns};
-use crate::keys::Keys;
+use crate::keys::{Ask, Keys};
 use crate::maps::Maps;
 use crate::settings::Settings;
 use crate::who::Who;
@@ -121,7 +121,10 @@ fn renew(id: ConnId, request: &AuthRequest, cx: &mut Cx<'_>) {
     let Some((challenge, login)) = &conn.login else { return };
     let global_id = conn.client.as_ref().map_or(0, |client| client.id);
     let answer = match request.protocol == AuthMethod::CEPHX.0 {
-        true => cx.keys.answer(cx.unix, &login.name, *challenge, global_id, &request.payload),
+        true => {
+            let (name, challenge, payload) = (&login.name, *challenge, &request.payload);
+            cx.keys.answer(cx.unix, &Ask { name, challenge, global_id, secure: false, payload })
+        }
         false => Ok((Bytes::new(), None)),
     };
     let (result, payload) = match answer {

@@ -3,7 +3,7 @@
 mod faults;
 
 use crate::conn::{Client, Conn, News};
-use crate::conns::{ConnId, Conns, Output};
+use crate::conns::{ConnId, Conns, Output, Session};
 use crate::journal::{Journal, Record};
 use crate::keys::Keys;
 use crate::maps::{self, Maps};
@@ -162,6 +162,12 @@ impl Servers {
         let PgId { pool, seed: hash } = self.raw(object)?;
         let (nspace, key, name) = (object.namespace.clone(), object.key.clone(), object.name.clone());
         self.store.find(&ObjectKey { pool, hash, nspace, key, name })
+    }
+
+    /// All sessions of clients, with monitors and OSDs.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Session> {
+        self.conns.sessions().collect()
     }
 
     /// The address by which the client at a connection is known, once its session is open.

@@ -1,5 +1,6 @@
 //! What a cluster shall be like.
 
+use linger_core::auth::ConMode;
 use linger_wire::cephx::{AuthName, CryptoKey, KeyType};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -53,6 +54,10 @@ pub struct Settings {
     pub pools: Vec<PoolSpec>,
     /// How clients log in.
     pub auth: Auth,
+    /// How connections may be protected; a client gets the first of its own list that is in here, and is
+    /// refused if there is none. As in Ceph, secure connections need keys: with [`Auth::None`] only
+    /// [`ConMode::Crc`] counts.
+    pub modes: Vec<ConMode>,
     /// Who may log in besides `client.admin`.
     pub users: Vec<User>,
     /// How long tickets for OSDs and monitors are good (`auth_service_ticket_ttl`).
@@ -77,7 +82,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A cluster with these addresses, Ceph's own timeouts, cephx, and the pools `rbd` and `test`.
+    /// A cluster with these addresses, Ceph's own timeouts, cephx, both modes, and the pools `rbd`
+    /// and `test`.
     #[must_use]
     pub fn new(mons: Vec<SocketAddr>, osds: Vec<SocketAddr>) -> Self {
         Self {
@@ -85,6 +91,7 @@ impl Settings {
             osds,
             pools: vec![PoolSpec::new("rbd"), PoolSpec::new("test")],
             auth: Auth::Cephx(KeyType::Aes),
+            modes: vec![ConMode::Crc, ConMode::Secure],
             users: Vec::new(),
             ticket_ttl: Duration::from_secs(3600),
             login_ttl: Duration::from_secs(3 * 86_400),

@@ -1,7 +1,7 @@
 //! Ceph's own clients against the mini-cluster: so it does not merely agree with linger.
 
 use anyhow::{Context, Result, bail, ensure};
-use linger_mini_cluster::{Auth, KeyType, MiniCluster, Who};
+use linger_mini_cluster::{Auth, ConMode, KeyType, MiniCluster, Session, Who};
 use linger_testbed::{Release, Root, available, skip};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -23,10 +23,10 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(release: Release, auth: Auth) -> Result<Self> {
+    fn new(release: Release, auth: Auth, modes: &[ConMode]) -> Result<Self> {
         let root = Root::fetch(release)?;
         let dir = tempfile::tempdir()?;
-        let cluster = MiniCluster::builder().auth(auth).start()?;
+        let cluster = MiniCluster::builder().auth(auth).modes(modes.to_vec()).start()?;
         let conf = cluster.write_conf(dir.path())?;
         Ok(Self { cluster, root, conf, dir })
     }
@@ -104,14 +104,16 @@ impl Watcher {
     }
 }
 
-/// What `rados` can do with objects and watches.
-fn tour(release: Release, auth: Auth) -> Result<()> {
+const BOTH: &[ConMode] = &[ConMode::Crc, ConMode::Secure];
+
+/// What `rados` can do with objects and watches, in connections of these modes.
+fn tour(release: Release, auth: Auth, modes: &[ConMode]) -> Result<()> {
     if let Err(why) = available() {
         fn here() {}
         skip(std::any::type_name_of_val(&here), &why);
         return Ok(());
     }
-    let bench = Bench::new(release, auth)?;
+    let bench = Bench::new(release, auth, modes)?;
     let file = bench.dir.path().join("content");
     let (path, back) = (file.display().to_string(), bench.dir.path().join("back").display().to_string());
     // Larger than one of rados' own pieces, so that it writes at an offset, too.
@@ -125,6 +127,14 @@ fn tour(release: Release, auth: Auth) -> Result<()> {
     ensure!(stat.contains("size 5242880"), "{stat}");
 
     let watcher = bench.watch("rbd", "greeting")?;
+    let used = bench.cluster.with(|servers, _| servers.sessions());
+    let protected = |session: &Session| match (modes, session.who) {
+        (&[only], _) => session.mode == only,
+        // What Ceph prefers when both are allowed.
+        (_, Who::Mon(_)) => session.mode == ConMode::Secure || auth == Auth::None,
+        (_, Who::Osd(_)) => session.mode == ConMode::Crc,
+    };
+    ensure!(used.len() >= 2 && used.iter().all(protected), "{used:?}");
     let list = bench.run(&["-p", "rbd", "listwatchers", "greeting"])?;
     ensure!(list.lines().count() == 1 && list.contains("watcher=127.0.0.1:0/"), "{list}");
     let answer = bench.run(&["-p", "rbd", "notify", "greeting", "hello"])?;
@@ -156,20 +166,30 @@ fn tour(release: Release, auth: Auth) -> Result<()> {
 
 #[test]
 fn pacific_with_keys() -> Result<()> {
-    tour(Release::Pacific, Auth::Cephx(KeyType::Aes))
+    tour(Release::Pacific, Auth::Cephx(KeyType::Aes), BOTH)
 }
 
 #[test]
 fn pacific_without_keys() -> Result<()> {
-    tour(Release::Pacific, Auth::None)
+    tour(Release::Pacific, Auth::None, BOTH)
 }
 
 #[test]
 fn tentacle_with_new_keys() -> Result<()> {
-    tour(Release::Tentacle, Auth::Cephx(KeyType::Aes256k))
+    tour(Release::Tentacle, Auth::Cephx(KeyType::Aes256k), BOTH)
 }
 
 #[test]
 fn tentacle_with_old_keys() -> Result<()> {
-    tour(Release::Tentacle, Auth::Cephx(KeyType::Aes))
+    tour(Release::Tentacle, Auth::Cephx(KeyType::Aes), &[ConMode::Crc])
+}
+
+#[test]
+fn pacific_in_secure_mode() -> Result<()> {
+    tour(Release::Pacific, Auth::Cephx(KeyType::Aes), &[ConMode::Secure])
+}
+
+#[test]
+fn tentacle_in_secure_mode() -> Result<()> {
+    tour(Release::Tentacle, Auth::Cephx(KeyType::Aes256k), &[ConMode::Secure])
 }

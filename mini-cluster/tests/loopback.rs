@@ -1,7 +1,7 @@
 //! linger against the mini-cluster, over TCP: what users' own tests would do.
 
 use anyhow::{Context, Result, ensure};
-use linger_mini_cluster::{Auth, KeyType, MiniCluster, Who};
+use linger_mini_cluster::{Auth, ConMode, KeyType, MiniCluster, Who};
 use linger_tokio::config::Settings;
 use linger_tokio::{Cluster, ObjectRef, Watch, WatchEvent, WatchOptions};
 use std::time::Duration;
@@ -19,8 +19,8 @@ async fn next(watch: &mut Watch) -> Result<WatchEvent> {
     timeout(PATIENCE, watch.next()).await?.context("the watch goes on")
 }
 
-async fn round(auth: Auth) -> Result<()> {
-    let mini = MiniCluster::builder().auth(auth).start()?;
+async fn round(auth: Auth, modes: &[ConMode]) -> Result<()> {
+    let mini = MiniCluster::builder().auth(auth).modes(modes.to_vec()).start()?;
     let dir = tempfile::tempdir()?;
     let cluster = connect(&mini, &dir).await?;
     let pool = cluster.pool("rbd");
@@ -36,6 +36,8 @@ async fn round(auth: Auth) -> Result<()> {
     notification.ack("seen")?;
     let outcome = format!("{:?}", notify.await?);
     ensure!(outcome.contains("Done") && outcome.contains("seen"), "{outcome}");
+    let used = mini.with(|servers, _| servers.sessions());
+    ensure!(used.len() >= 2 && used.iter().all(|session| modes.contains(&session.mode)), "{used:?}");
 
     // The watch moves on with its object.
     let object = ObjectRef::new("rbd", "greeting");
@@ -56,17 +58,47 @@ async fn round(auth: Auth) -> Result<()> {
 
 #[tokio::test]
 async fn with_keys() -> Result<()> {
-    round(Auth::Cephx(KeyType::Aes)).await
+    round(Auth::Cephx(KeyType::Aes), &[ConMode::Crc]).await
 }
 
 #[tokio::test]
 async fn with_new_keys() -> Result<()> {
-    round(Auth::Cephx(KeyType::Aes256k)).await
+    round(Auth::Cephx(KeyType::Aes256k), &[ConMode::Crc, ConMode::Secure]).await
 }
 
 #[tokio::test]
 async fn without_keys() -> Result<()> {
-    round(Auth::None).await
+    round(Auth::None, &[ConMode::Crc]).await
+}
+
+#[tokio::test]
+async fn in_secure_mode() -> Result<()> {
+    for kind in [KeyType::Aes, KeyType::Aes256k] {
+        round(Auth::Cephx(kind), &[ConMode::Secure]).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_mode_that_is_not_allowed_is_refused() -> Result<()> {
+    for (allowed, wanted) in [(ConMode::Crc, "secure"), (ConMode::Secure, "crc")] {
+        let mini = MiniCluster::builder().modes(vec![allowed]).start()?;
+        let dir = tempfile::tempdir()?;
+        let conf = mini.write_conf(dir.path())?;
+        let text = std::fs::read_to_string(&conf)?;
+        let other = if wanted == "crc" { "secure" } else { "crc" };
+        std::fs::write(&conf, text.replace(&format!("mode = {other}"), &format!("mode = {wanted}")))?;
+        let settings = Settings::builder().conf(conf.display().to_string()).build()?;
+        let refused = timeout(PATIENCE, linger_tokio::connect(settings)).await?.err().context("no way in")?;
+        ensure!(refused.to_string().contains("mode"), "{refused}");
+    }
+    Ok(())
+}
+
+#[test]
+fn secure_connections_need_keys() {
+    let cluster = MiniCluster::builder().auth(Auth::None).modes(vec![ConMode::Secure]).start();
+    assert_eq!(cluster.map(|_| ()).unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use crate::dice::Dice;
 use crate::faults::{Fault, Kind};
 use linger_core::Timestamp;
-use linger_mini_cluster::{Auth, KeyType, PoolSpec, Settings};
+use linger_mini_cluster::{Auth, ConMode, KeyType, PoolSpec, Settings};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -132,6 +132,8 @@ fn settings(dice: &mut Dice, mons: usize, osds: usize) -> Settings {
     ];
     settings.auth =
         dice.pick(&[Auth::None, Auth::None, Auth::Cephx(KeyType::Aes), Auth::Cephx(KeyType::Aes256k)]);
+    // A cipher under everything would only cost time: frames are tested elsewhere.
+    settings.modes = vec![ConMode::Crc];
     settings.ticket_ttl = dice.pick(&[secs(3600), secs(120), secs(40)]);
     settings.login_ttl = dice.pick(&[secs(259_200), secs(200)]);
     settings.down_after = dice.pick(&[Some(Duration::ZERO), Some(secs(2)), Some(secs(20))]);

@@ -6,7 +6,7 @@ use crate::output::{AsyncStdout, Format, reader_gone};
 use crate::records::Ready;
 use crate::runtime::Runtime;
 use futures_lite::future::or;
-use linger_mini_cluster::{Auth, KeyType, MiniCluster};
+use linger_mini_cluster::{Auth, ConMode, KeyType, MiniCluster};
 use std::io;
 use std::path::PathBuf;
 
@@ -21,9 +21,12 @@ pub async fn run(runtime: Runtime, args: &cli::Mini, format: Format) -> Result<O
         MiniAuth::Aes256k => Auth::Cephx(KeyType::Aes256k),
         MiniAuth::None => Auth::None,
     };
-    // The only mode there is.
-    let MiniMode::Crc = args.mode;
-    let cluster = MiniCluster::builder().port(args.port).osds(args.osds).auth(auth).start();
+    let modes = match args.mode {
+        MiniMode::Any => vec![ConMode::Crc, ConMode::Secure],
+        MiniMode::Crc => vec![ConMode::Crc],
+        MiniMode::Secure => vec![ConMode::Secure],
+    };
+    let cluster = MiniCluster::builder().port(args.port).osds(args.osds).auth(auth).modes(modes).start();
     let cluster = cluster.map_err(|error| {
         Failure::new("cannot start the cluster", error, "choose another --port, or leave it out")
     })?;
