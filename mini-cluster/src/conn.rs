@@ -43,7 +43,7 @@ pub(crate) struct Client {
     pub global_seq: u64,
     /// What both sides can.
     pub features: Features,
-    /// What it may do at OSDs.
+    /// What it may do here.
     pub caps: String,
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct Grant {
     pub session_key: Option<CryptoKey>,
     /// What the connection is sealed with, in secure mode.
     pub secret: Option<Secret>,
-    /// What the client may do at OSDs.
+    /// What the client may do at this daemon.
     pub caps: String,
 }
 
@@ -82,7 +82,12 @@ impl Keys {
             Auth::None => KeyType::Aes,
         };
         let key = draw(kind, utime(unix.0), &mut rng);
-        let admin = User { name: AuthName::client("admin"), key, osd_caps: "allow *".into() };
+        let admin = User {
+            name: AuthName::client("admin"),
+            key,
+            osd_caps: "allow *".into(),
+            mon_caps: "allow *".into(),
+        };
         let mut users: BTreeMap<_, _> =
             settings.users.iter().map(|user| (user.name.clone(), user.clone())).collect();
         users.insert(admin.name.clone(), admin.clone());
@@ -155,7 +160,7 @@ impl Keys {
             let sealed = session_key.seal(Usage::ConnectionSecret, &self.confounder(), secret);
             reply.connection_secret = sealed.map_err(failed)?.to_bytes();
         }
-        let grant = Grant { global_id, session_key: Some(session_key), secret, caps: user.osd_caps };
+        let grant = Grant { global_id, session_key: Some(session_key), secret, caps: user.mon_caps };
         Ok((reply, grant))
     }
 

@@ -2,6 +2,7 @@
 
 mod faults;
 
+use crate::command::{self, Caller};
 use crate::conn::{Client, Conn, News};
 use crate::conns::{ConnId, Conns, Output, Session};
 use crate::journal::{Journal, Record};
@@ -148,7 +149,16 @@ impl Servers {
         (primary >= 0).then_some(primary)
     }
 
-    fn raw(&self, object: &ObjectRef) -> Option<PgId> {
+    pub(crate) fn mon_map(&self) -> &MonMap {
+        &self.mon_map
+    }
+
+    /// Ranks of the monitors that run.
+    pub(crate) fn quorum(&self) -> Vec<usize> {
+        self.mons.iter().enumerate().filter(|(_, runs)| **runs).map(|(rank, _)| rank).collect()
+    }
+
+    pub(crate) fn raw(&self, object: &ObjectRef) -> Option<PgId> {
         let pool = match &object.pool {
             PoolRef::Id(id) => *id,
             PoolRef::Name(name) => self.map().pool_id(name)?,
@@ -327,6 +337,14 @@ impl Servers {
 
     fn on_message(&mut self, id: ConnId, who: Who, tid: u64, msg: Msg) {
         match (who, msg) {
+            (Who::Mon(_), Msg::MonCommand(command)) => {
+                let client = self.conns.get(id).and_then(|conn| conn.client.as_ref());
+                let caller =
+                    |client: &Client| Caller { caps: client.caps.clone(), features: client.features };
+                let Some(from) = client.map(caller) else { return };
+                let ack = command::run(self, self.now, &from, command.words);
+                self.conns.send(id, tid, &ack);
+            }
             (Who::Mon(_), msg) => {
                 let unix = self.unix();
                 let mut cx = mon::Cx {

@@ -24,6 +24,8 @@ pub struct User {
     /// What the user may do at OSDs, as Ceph writes it: `allow *`, `allow rw`, `allow r`. Restrictions to
     /// pools or objects are not understood and ignored.
     pub osd_caps: String,
+    /// What the user may ask of monitors; counts for commands only.
+    pub mon_caps: String,
 }
 
 /// A pool.

@@ -4,9 +4,9 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use linger_wire::msg::{
     AuthReply, AuthRequest, Backoff, BackoffOp, ConfigValues, GetVersion, GetVersionReply, Kind, MapMessage,
-    Message, MonInfo, MonMap, Msg, NotifyAck, NotifyAcks, NotifyOpcode, Op, OpFlags, OpReply, OpRequest,
-    OpResult, Redirect, Subscribe, SubscribeAck, SubscribeItem, WatchNotify, WatchOp, Watcher, WatcherId,
-    WatcherList,
+    Message, MonCommand, MonCommandAck, MonInfo, MonMap, Msg, NotifyAck, NotifyAcks, NotifyOpcode, Op,
+    OpFlags, OpReply, OpRequest, OpResult, Redirect, Subscribe, SubscribeAck, SubscribeItem, WatchNotify,
+    WatchOp, Watcher, WatcherId, WatcherList,
 };
 use linger_wire::{
     AddrType, AddrVec, Decode, DecodeErrorKind, EVersion, Encode, EntityAddr, EntityName, EntityType,
@@ -194,6 +194,22 @@ fn backoff() -> impl Strategy<Value = Sample> {
     )
 }
 
+fn mon_command() -> impl Strategy<Value = Sample> {
+    (fsid(), vec(name(), 0..3), blob()).prop_map(|(fsid, words, input)| {
+        let message = MonCommand { fsid, words, input };
+        sample(&message, Msg::MonCommand(message.clone()))
+    })
+}
+
+fn mon_command_ack() -> impl Strategy<Value = Sample> {
+    (any::<(u64, i32)>(), name(), vec(name(), 0..3), blob()).prop_map(
+        |((version, result), text, words, output)| {
+            let message = MonCommandAck { version, result, text, words, output };
+            sample(&message, Msg::MonCommandAck(message.clone()))
+        },
+    )
+}
+
 fn mon_map() -> impl Strategy<Value = Sample> {
     let mon = (name(), addrs(), any::<u16>(), any::<u16>())
         .prop_map(|(name, addrs, priority, weight)| MonInfo { name, addrs, priority, weight });
@@ -279,7 +295,8 @@ impl Sample {
 }
 
 fn any_message() -> impl Strategy<Value = Sample> {
-    prop_oneof![request(), reply(), watch_notify(), backoff(), mon_map(), mon(), auth(), maps()]
+    let commands = prop_oneof![mon_command(), mon_command_ack()];
+    prop_oneof![request(), reply(), watch_notify(), backoff(), mon_map(), mon(), auth(), maps(), commands]
 }
 
 /// Checks a value that is no message: both ways, cut short at every byte, with bytes after it.

@@ -295,10 +295,14 @@ fn is_logged(op: &Op) -> bool {
 }
 
 fn allows(caps: &str, ops: &[Op]) -> bool {
+    grants(caps, if ops.iter().any(Op::is_write) { 'w' } else { 'r' })
+}
+
+/// Whether caps as Ceph writes them, such as `allow rw`, have a right in them.
+pub(crate) fn grants(caps: &str, right: char) -> bool {
     let allow = caps.split(',').filter_map(|grant| grant.trim().strip_prefix("allow "));
     let mut words = allow.filter_map(|grant| grant.split_whitespace().next());
-    let writes = ops.iter().any(Op::is_write);
-    words.any(|word| word == "*" || word.contains(if writes { 'w' } else { 'r' }))
+    words.any(|word| word == "*" || word.contains(right))
 }
 
 fn key_of(request: &OpRequest) -> ObjectKey {

@@ -227,12 +227,17 @@ impl Servers {
         self.settle();
     }
 
+    /// Lets clients in again.
+    pub fn unblocklist(&mut self, now: Timestamp, addrs: &[EntityAddr]) {
+        self.at(now);
+        self.commit(|inc| inc.old_blocklist = addrs.iter().copied().collect());
+        self.settle();
+    }
+
     /// Lets everybody in again.
     pub fn clear_blocklist(&mut self, now: Timestamp) {
-        self.at(now);
-        let all = self.map().blocklist.entries.keys().copied().collect();
-        self.commit(|inc| inc.old_blocklist = all);
-        self.settle();
+        let all: Vec<_> = self.map().blocklist.entries.keys().copied().collect();
+        self.unblocklist(now, &all);
     }
 
     /// A new epoch in which nothing changes.

@@ -7,6 +7,7 @@
 
 mod auth;
 mod backoff;
+mod command;
 mod mon;
 mod mon_map;
 mod op;
@@ -18,6 +19,7 @@ mod watchers;
 
 pub use auth::{AuthReply, AuthRequest};
 pub use backoff::{Backoff, BackoffOp};
+pub use command::{MonCommand, MonCommandAck};
 pub use mon::{ConfigValues, GetVersion, GetVersionReply, Subscribe, SubscribeAck, SubscribeItem};
 pub use mon_map::{MonInfo, MonMap};
 pub use op::{Op, OpData, WatchOp};
@@ -72,6 +74,10 @@ impl Kind {
     pub const OSD_OP_REPLY: Self = Self::new(43, 8, 2);
     /// `MWatchNotify`.
     pub const WATCH_NOTIFY: Self = Self::new(44, 3, 1);
+    /// `MMonCommand`.
+    pub const MON_COMMAND: Self = Self::new(50, 1, 1);
+    /// `MMonCommandAck`.
+    pub const MON_COMMAND_ACK: Self = Self::new(51, 1, 1);
     /// `MOSDBackoff`.
     pub const OSD_BACKOFF: Self = Self::new(61, 1, 1);
     /// `MConfig`.
@@ -110,6 +116,8 @@ pub enum Msg {
     OpRequest(OpRequest),
     OpReply(OpReply),
     WatchNotify(WatchNotify),
+    MonCommand(MonCommand),
+    MonCommandAck(MonCommandAck),
     Backoff(Backoff),
     Config(ConfigValues),
     /// A type that is not handled here; its number.
@@ -173,6 +181,14 @@ impl Msg {
             44 => {
                 knows(Kind::WATCH_NOTIFY)?;
                 WatchNotify::decode_version(front, data, version).map(Self::WatchNotify)
+            }
+            50 => {
+                knows(Kind::MON_COMMAND)?;
+                MonCommand::decode(front, data).map(Self::MonCommand)
+            }
+            51 => {
+                knows(Kind::MON_COMMAND_ACK)?;
+                MonCommandAck::decode(front, data).map(Self::MonCommandAck)
             }
             61 => plain!(Kind::OSD_BACKOFF, Backoff),
             62 => plain!(Kind::CONFIG, Config),
