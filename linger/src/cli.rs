@@ -113,7 +113,8 @@ pub enum Command {
     /// Keep a cluster in memory running, for any Ceph client to try things on
     ///
     /// A monitor and OSDs in this process speak Ceph's protocol on loopback; pools 'rbd' and 'test' are there. Prints
-    /// the path of a ceph.conf that has all a client needs. Runs until SIGINT or SIGTERM; nothing is kept.
+    /// the path of a ceph.conf that has all a client needs. Runs until SIGINT or SIGTERM; with --dir all is kept for
+    /// the next time.
     Mini(Mini),
     /// Show watch and notify on a cluster in memory: a notify, an OSD that dies, a loss and the return
     ///
@@ -206,7 +207,8 @@ pub struct Mini {
     /// Port of the monitor; OSDs take those after it [default: any that are free]
     #[arg(long, value_name = "P", default_value_t = 0, hide_default_value = true)]
     pub port: u16,
-    /// Folder for ceph.conf and keyring [default: a new one, removed at the end]
+    /// Folder for ceph.conf and keyring, which keeps objects, pools and keys, too [default: a new one, removed at
+    /// the end]
     #[arg(long, value_name = "D")]
     pub dir: Option<PathBuf>,
     /// Number of OSDs

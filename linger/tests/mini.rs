@@ -97,8 +97,26 @@ fn a_port_and_a_folder_can_be_named() {
     let taken = run(&["mini", "--port", &port]);
     assert_eq!(taken.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&taken.stderr).starts_with("linger: cannot start the cluster: "));
+    let conf = ready["conf"].as_str().unwrap();
+    let mut watch = Running::start(&["-c", conf, "watch", "rbd", "greeting", "--create"]);
+    drop(watch.first_line());
+    assert_eq!(watch.end(), Some(0));
     assert_eq!(mini.end(), Some(0));
     assert!(dir.path().join("keyring").exists(), "a folder of the user's stays");
+
+    // The object is there the next time.
+    let mut mini = Running::start(&["mini", "--osds", "1", "--dir", dir.path().to_str().unwrap()]);
+    drop(mini.first_line());
+    let mut watch = Running::start(&["-c", conf, "watch", "rbd", "greeting"]);
+    assert!(watch.first_line().0.contains("live"));
+    assert_eq!(watch.end(), Some(0));
+    let other = run(&["mini", "--osds", "2", "--dir", dir.path().to_str().unwrap()]);
+    assert_eq!(other.status.code(), Some(1));
+    assert_eq!(mini.end(), Some(0));
+    std::fs::write(dir.path().join("cluster"), "nonsense").unwrap();
+    let damaged = run(&["mini", "--osds", "1", "--dir", dir.path().to_str().unwrap()]);
+    let text = String::from_utf8_lossy(&damaged.stderr).into_owned();
+    assert!(text.starts_with("linger: cannot start the cluster: ") && text.contains("is damaged"), "{text}");
 }
 
 #[test]

@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// How many keys of a service are good at a time: the one in use and those before it.
 const KEYS_KEPT: u64 = 3;
+/// Clients' numbers that are kept as given at once (`mon_globalid_prealloc`).
+const NUMBERS: u64 = 10_000;
 /// Bytes of the secret of a secure connection, as many as Ceph gives.
 const SECRET_LEN: usize = 64;
 
@@ -66,6 +68,19 @@ pub(crate) struct Keys {
     master: [u8; 32],
     rng: ChaCha20Rng,
     next_global_id: u64,
+    /// Numbers below this are given, if anybody asks after a restart.
+    kept_global_id: u64,
+}
+
+/// What of the key server outlives its process.
+#[derive(Debug, Clone)]
+pub(crate) struct KeptKeys {
+    /// The key of `client.admin`.
+    pub admin: CryptoKey,
+    /// What the services' keys are drawn from.
+    pub master: [u8; 32],
+    /// No client has had this number, or a greater one.
+    pub next_global_id: u64,
 }
 
 /// A refusal: a positive errno.
@@ -97,11 +112,43 @@ impl Keys {
             _ => ConMode::CRC,
         };
         let (auth, modes) = (settings.auth, settings.modes.iter().map(mode).collect());
-        Self { auth, modes, users, admin, ticket_ttl, login_ttl, master, rng, next_global_id: 4100 }
+        Self {
+            auth,
+            modes,
+            users,
+            admin,
+            ticket_ttl,
+            login_ttl,
+            master,
+            rng,
+            next_global_id: 4100,
+            kept_global_id: 0,
+        }
     }
 
     pub fn admin(&self) -> &User {
         &self.admin
+    }
+
+    /// Whether clients got numbers that are not kept as given yet.
+    pub fn gave_numbers(&self) -> bool {
+        self.next_global_id > self.kept_global_id
+    }
+
+    /// What is to be kept; of numbers a whole range, as they are given often.
+    pub fn keep(&mut self) -> KeptKeys {
+        if self.gave_numbers() {
+            self.kept_global_id = self.next_global_id.saturating_add(NUMBERS);
+        }
+        KeptKeys { admin: self.admin.key.clone(), master: self.master, next_global_id: self.kept_global_id }
+    }
+
+    /// Goes on with keys and numbers of before.
+    pub fn take_back(&mut self, kept: KeptKeys) {
+        self.admin.key = kept.admin;
+        self.users.insert(self.admin.name.clone(), self.admin.clone());
+        self.master = kept.master;
+        self.next_global_id = kept.next_global_id;
     }
 
     pub fn random(&mut self) -> u64 {

@@ -5,14 +5,20 @@
 //! stand in for a cluster in demos and in tests; and it can be broken on purpose. With virtual time it is one
 //! side of a simulation.
 //!
-//! What it is not: a place to keep data. All OSDs share one store in memory, and copies are made at once.
+//! What it is not: a place for data that matters. All OSDs share one store in memory, and copies are made at
+//! once; a folder may keep it over a restart.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+#![cfg_attr(
+    not(feature = "loopback"),
+    allow(dead_code, reason = "what outlives the process is kept by the driver on TCP")
+)]
 
 mod command;
 mod conn;
 mod conns;
 mod journal;
+mod kept;
 mod keys;
 mod login;
 #[cfg(feature = "loopback")]

@@ -1,134 +1,24 @@
 //! The cluster on TCP, from a thread of its own.
 
+mod builder;
+mod folder;
 mod serve;
 
+pub use builder::Builder;
+
 use crate::servers::Servers;
-use crate::settings::{Auth, PoolSpec, Settings};
+use crate::settings::Auth;
 use crate::who::Who;
+use folder::Folder;
+use linger_core::Timestamp;
 use linger_core::auth::ConMode;
-use linger_core::{Timestamp, UnixTime};
-use linger_wire::cephx::KeyType;
-use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use std::{fs, thread};
-
-/// How a cluster on TCP shall be.
-#[derive(Debug, Clone)]
-pub struct Builder {
-    ip: IpAddr,
-    port: u16,
-    osds: u16,
-    auth: Auth,
-    modes: Vec<ConMode>,
-    pools: Vec<PoolSpec>,
-    down_after: Option<Duration>,
-    seed: Option<[u8; 32]>,
-}
-
-impl Default for Builder {
-    /// A monitor and three OSDs on free ports of 127.0.0.1, cephx with AES keys, crc and
-    /// secure mode, pools `rbd` and `test`.
-    fn default() -> Self {
-        Self {
-            ip: Ipv4Addr::LOCALHOST.into(),
-            port: 0,
-            osds: 3,
-            auth: Auth::Cephx(KeyType::Aes),
-            modes: vec![ConMode::Crc, ConMode::Secure],
-            pools: vec![PoolSpec::new("rbd"), PoolSpec::new("test")],
-            down_after: Some(Duration::from_secs(1)),
-            seed: None,
-        }
-    }
-}
-
-impl Builder {
-    /// The monitor's port; OSDs take those after it. 0 stands for any free ones.
-    #[must_use]
-    pub fn port(self, port: u16) -> Self {
-        Self { port, ..self }
-    }
-
-    /// The number of OSDs, 1 to 100.
-    #[must_use]
-    pub fn osds(self, osds: u16) -> Self {
-        Self { osds: osds.clamp(1, 100), ..self }
-    }
-
-    /// How clients log in.
-    #[must_use]
-    pub fn auth(self, auth: Auth) -> Self {
-        Self { auth, ..self }
-    }
-
-    /// How connections may be protected: both by default, so that each client has what it prefers.
-    #[must_use]
-    pub fn modes(self, modes: Vec<ConMode>) -> Self {
-        Self { modes, ..self }
-    }
-
-    /// The pools, from number 1 on.
-    #[must_use]
-    pub fn pools(self, pools: Vec<PoolSpec>) -> Self {
-        Self { pools, ..self }
-    }
-
-    /// When the monitor notices that an OSD is dead; never by itself if `None`.
-    #[must_use]
-    pub fn down_after(self, down_after: Option<Duration>) -> Self {
-        Self { down_after, ..self }
-    }
-
-    /// Makes the same keys, ids and nonces each time.
-    #[must_use]
-    pub fn seed(self, seed: [u8; 32]) -> Self {
-        Self { seed: Some(seed), ..self }
-    }
-
-    /// Starts the cluster.
-    ///
-    /// # Errors
-    /// A port is taken, no connection could ever be made (secure ones need keys), or the system has no entropy or no thread left.
-    pub fn start(self) -> io::Result<MiniCluster> {
-        let usable = |mode: &ConMode| *mode == ConMode::Crc || self.auth != Auth::None;
-        if !self.modes.iter().any(usable) {
-            let why = "secure connections need keys: choose another mode, or cephx";
-            return Err(io::Error::new(ErrorKind::InvalidInput, why));
-        }
-        let mut seed = [0; 32];
-        match self.seed {
-            Some(fixed) => seed = fixed,
-            None => getrandom::fill(&mut seed).map_err(io::Error::other)?,
-        }
-        let port = |n: u16| match self.port {
-            0 => Some(0),
-            port => port.checked_add(n),
-        };
-        let bind = |n: u16| {
-            let port = port(n).ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "no port left"))?;
-            let listener = TcpListener::bind((self.ip, port))?;
-            listener.set_nonblocking(true)?;
-            Ok((listener.local_addr()?, listener))
-        };
-        let (mon, mon_listener) = bind(0)?;
-        let (osds, osd_listeners): (Vec<_>, Vec<_>) =
-            (1..=self.osds).map(bind).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
-        let osd_listeners = (0..).map(Who::Osd).zip(osd_listeners);
-        let listeners = std::iter::once((Who::Mon(0), mon_listener)).chain(osd_listeners).collect();
-        let mut settings = Settings::new(vec![mon], osds);
-        settings.auth = self.auth;
-        settings.modes = self.modes;
-        settings.pools = self.pools;
-        settings.down_after = self.down_after;
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let servers = Servers::new(Timestamp::default(), UnixTime(unix), settings, seed);
-        MiniCluster::run(servers, mon, listeners)
-    }
-}
 
 /// Something to be done with the servers, now.
 type Job = Box<dyn FnOnce(&mut Servers, Timestamp) + Send>;
@@ -153,6 +43,7 @@ pub struct MiniCluster {
     modes: Vec<ConMode>,
     key: String,
     fsid: String,
+    failure: Option<tokio::sync::oneshot::Receiver<io::Error>>,
 }
 
 impl MiniCluster {
@@ -170,7 +61,13 @@ impl MiniCluster {
         Builder::default()
     }
 
-    fn run(servers: Servers, mon: SocketAddr, listeners: Vec<(Who, TcpListener)>) -> io::Result<Self> {
+    fn run(
+        servers: Servers,
+        mon: SocketAddr,
+        listeners: Vec<(Who, TcpListener)>,
+        folder: Option<Folder>,
+    ) -> io::Result<Self> {
+        let (failed, failure) = tokio::sync::oneshot::channel();
         let (jobs, queue) = tokio::sync::mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (auth, modes) = (servers.settings().auth, servers.settings().modes.clone());
@@ -178,9 +75,12 @@ impl MiniCluster {
         let fsid = servers.fsid().to_string();
         let name = "mini-cluster".to_owned();
         let thread = thread::Builder::new().name(name).spawn(move || {
-            runtime.block_on(serve::serve(servers, listeners, queue));
+            if let Err(error) = runtime.block_on(serve::serve(servers, listeners, queue, folder)) {
+                // Nobody may want to know.
+                let _ = failed.send(error);
+            }
         })?;
-        Ok(Self { jobs, thread: Some(thread), mon, auth, modes, key, fsid })
+        Ok(Self { jobs, thread: Some(thread), mon, auth, modes, key, fsid, failure: Some(failure) })
     }
 
     /// The monitor's address.
@@ -219,6 +119,18 @@ impl MiniCluster {
         };
         assert!(self.jobs.send(Box::new(job)).is_ok(), "the cluster's thread is gone");
         result.recv().expect("the cluster's thread answers")
+    }
+
+    /// Waits until the cluster can not be kept in its [folder](Builder::dir) any more, and why: all its daemons
+    /// are gone then. Never comes without a folder. Needs no runtime.
+    pub async fn failure(&mut self) -> io::Error {
+        if let Some(failure) = self.failure.as_mut()
+            && let Ok(error) = failure.await
+        {
+            self.failure = None;
+            return error;
+        }
+        std::future::pending().await
     }
 
     /// What stands in its ceph.conf; `keyring` is where the key is.

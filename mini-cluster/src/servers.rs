@@ -6,6 +6,7 @@ use crate::command::{self, Caller};
 use crate::conn::{Client, Conn, News};
 use crate::conns::{ConnId, Conns, Output, Session};
 use crate::journal::{Journal, Record};
+use crate::kept::KeptCluster;
 use crate::keys::Keys;
 use crate::maps::{self, Maps};
 use crate::mon;
@@ -38,17 +39,19 @@ pub struct Servers {
     unix_epoch: Duration,
     settings: Settings,
     rng: ChaCha8Rng,
-    keys: Keys,
+    pub(crate) keys: Keys,
     mon_map: MonMap,
-    maps: Maps,
-    store: Store,
+    pub(crate) maps: Maps,
+    pub(crate) store: Store,
     conns: Conns,
     timers: Timers,
     journal: Journal,
     /// Which monitors run.
     mons: Vec<bool>,
-    osds: Vec<Osd>,
+    pub(crate) osds: Vec<Osd>,
     next_nonce: u32,
+    /// The newest epoch that was told to whoever keeps the cluster, if anybody does.
+    pub(crate) kept_epoch: Option<u32>,
 }
 
 impl Servers {
@@ -83,8 +86,19 @@ impl Servers {
             mons: vec![true; settings.mons.len()],
             osds,
             next_nonce: first_nonce + count,
+            kept_epoch: None,
             settings,
         }
+    }
+
+    /// Goes on as a cluster of before, without its objects.
+    pub(crate) fn take_back(&mut self, kept: KeptCluster) {
+        self.mon_map.fsid = kept.map.fsid;
+        self.store.version = kept.version;
+        self.keys.take_back(kept.keys);
+        let epoch = kept.map.epoch;
+        self.maps = Maps::new(OsdMap::clone(&kept.map), self.settings.epochs);
+        self.osds.iter_mut().for_each(|osd| osd.epoch = epoch);
     }
 
     /// The cluster's id.
@@ -259,7 +273,7 @@ impl Servers {
     }
 
     /// A daemon's address, while its process runs.
-    fn addr(&self, who: Who) -> Option<EntityAddr> {
+    pub(crate) fn addr(&self, who: Who) -> Option<EntityAddr> {
         match who {
             Who::Mon(rank) => {
                 let runs = self.mons.get(rank).copied().unwrap_or(false);
@@ -378,7 +392,7 @@ impl Servers {
     }
 
     /// Tells OSDs of connections that are gone, then the driver of what there is to write.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.bury();
         self.announce();
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use linger_wire::msg::{OpReply, Watcher, WatcherId};
 use linger_wire::{Name, UTime};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Results of writes that are remembered for clients that send them again.
 const RESULTS_MAX: usize = 4096;
@@ -42,6 +42,8 @@ pub(crate) struct Store {
     results_order: VecDeque<(u64, u64)>,
     /// Counts the writes of the whole cluster.
     pub version: u64,
+    /// Objects that changed, if anybody wants to know.
+    changed: Option<BTreeSet<ObjectId>>,
 }
 
 impl Store {
@@ -64,10 +66,12 @@ impl Store {
     }
 
     pub fn get_mut(&mut self, id: ObjectId) -> Option<&mut Object> {
+        self.note(id);
         self.objects.get_mut(&id)
     }
 
     pub fn put(&mut self, id: ObjectId, object: Option<Object>) {
+        self.note(id);
         match object {
             Some(object) => drop(self.objects.insert(id, object)),
             None => drop(self.objects.remove(&id)),
@@ -81,7 +85,26 @@ impl Store {
 
     pub fn remove_pool(&mut self, pool: i64) {
         let keys = &self.keys;
-        self.objects.retain(|id, _| keys[*id as usize].pool != pool);
+        let gone = self.objects.extract_if(.., |id, _| keys[*id as usize].pool == pool);
+        let gone: Vec<ObjectId> = gone.map(|(id, _)| id).collect();
+        gone.into_iter().for_each(|id| self.note(id));
+    }
+
+    /// Notes from now on which objects change.
+    pub fn keep_changes(&mut self) {
+        self.changed = Some(BTreeSet::new());
+    }
+
+    /// The objects that changed since the last call, as they are now.
+    pub fn changed(&mut self) -> Vec<(ObjectKey, Option<Object>)> {
+        let changed = self.changed.as_mut().map(std::mem::take).unwrap_or_default();
+        changed.into_iter().map(|id| (self.key(id).clone(), self.get(id).cloned())).collect()
+    }
+
+    fn note(&mut self, id: ObjectId) {
+        if let Some(changed) = &mut self.changed {
+            changed.insert(id);
+        }
     }
 
     /// What a client's write led to when it was sent before.

@@ -7,7 +7,7 @@ use crate::records::Ready;
 use crate::runtime::Runtime;
 use futures_lite::future::or;
 use linger_mini_cluster::{Auth, ConMode, KeyType, MiniCluster};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 /// Runs until a signal comes.
@@ -26,10 +26,11 @@ pub async fn run(runtime: Runtime, args: &cli::Mini, format: Format) -> Result<O
         MiniMode::Crc => vec![ConMode::Crc],
         MiniMode::Secure => vec![ConMode::Secure],
     };
-    let cluster = MiniCluster::builder().port(args.port).osds(args.osds).auth(auth).modes(modes).start();
-    let cluster = cluster.map_err(|error| {
-        Failure::new("cannot start the cluster", error, "choose another --port, or leave it out")
-    })?;
+    let mut builder = MiniCluster::builder().port(args.port).osds(args.osds).auth(auth).modes(modes);
+    if let Some(dir) = &args.dir {
+        builder = builder.dir(dir);
+    }
+    let mut cluster = builder.start().map_err(|error| unstarted(&error))?;
     let (dir, _temporary) = folder(args).map_err(|error| unwritable(&error))?;
     let conf = cluster.write_conf(&dir).map_err(|error| unwritable(&error))?;
     let (conf, mon) = (conf.display().to_string(), cluster.mon().to_string());
@@ -38,8 +39,25 @@ pub async fn run(runtime: Runtime, args: &cli::Mini, format: Format) -> Result<O
         "a cluster of {} OSDs runs until Ctrl-C; try: linger -c {conf} watch rbd greeting --create",
         args.osds
     ));
-    or(signals.next(), reader_gone()).await;
-    Ok(Outcome::Done)
+    let ended = async {
+        or(signals.next(), reader_gone()).await;
+        Ok(Outcome::Done)
+    };
+    let failed = async {
+        let error = cluster.failure().await;
+        Err(Failure::new("cannot keep the cluster", error, "make room in --dir, then start it again"))
+    };
+    or(ended, failed).await
+}
+
+fn unstarted(error: &io::Error) -> Failure {
+    let hint = match error.kind() {
+        ErrorKind::AddrInUse => "choose another --port, or leave it out",
+        ErrorKind::InvalidData => "restore the file, or name another --dir",
+        ErrorKind::InvalidInput => "choose --auth, --mode and --osds so that they fit",
+        _ => "name another --dir, or another --port",
+    };
+    Failure::new("cannot start the cluster", error, hint)
 }
 
 /// The folder for the configuration; a temporary one goes with the second value.

@@ -1,11 +1,13 @@
 //! The loop: listeners, connections, timers and jobs in; bytes out.
 
+use super::folder::Folder;
 use super::{Clock, Job};
 use crate::conns::{ConnId, Output};
 use crate::servers::Servers;
 use crate::who::Who;
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,14 +43,16 @@ struct Loop {
     sockets: BTreeMap<ConnId, Socket>,
     listeners: BTreeMap<Who, AbortHandle>,
     addrs: BTreeMap<Who, SocketAddr>,
+    folder: Option<Folder>,
 }
 
-/// Serves until nobody has jobs any more.
+/// Serves until nobody has jobs any more, or nothing can be kept in the folder.
 pub(super) async fn serve(
     servers: Servers,
     listeners: Vec<(Who, TcpListener)>,
     mut jobs: UnboundedReceiver<Job>,
-) {
+    folder: Option<Folder>,
+) -> io::Result<()> {
     let (events, mut queue) = mpsc::channel(EVENTS_MAX);
     let clock = Clock(std::time::Instant::now());
     let mut state = Loop {
@@ -58,7 +62,9 @@ pub(super) async fn serve(
         sockets: BTreeMap::new(),
         listeners: BTreeMap::new(),
         addrs: BTreeMap::new(),
+        folder,
     };
+    state.keep()?;
     for (who, listener) in listeners {
         if let Ok(addr) = listener.local_addr() {
             state.addrs.insert(who, addr);
@@ -70,16 +76,18 @@ pub(super) async fn serve(
         tokio::select! {
             job = jobs.recv() => match job {
                 Some(job) => job(&mut state.servers, clock.now()),
-                None => return,
+                None => return Ok(()),
             },
             event = queue.recv() => match event {
                 Some(event) => state.on_event(event),
-                None => return,
+                None => return Ok(()),
             },
             () = tokio::time::sleep(wait.unwrap_or(Duration::MAX)), if wait.is_some() => {
                 state.servers.tick(clock.now());
             }
         }
+        // What clients are told is safe.
+        state.keep()?;
         state.drain();
     }
 }
@@ -99,6 +107,13 @@ impl Loop {
                 self.sockets.remove(&conn);
                 self.servers.closed(now, conn);
             }
+        }
+    }
+
+    fn keep(&mut self) -> io::Result<()> {
+        match &mut self.folder {
+            Some(folder) => folder.keep(self.servers.changes()),
+            None => Ok(()),
         }
     }
 

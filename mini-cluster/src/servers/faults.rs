@@ -62,7 +62,7 @@ impl Servers {
     }
 
     /// An OSD says that it is there.
-    fn boot(&mut self, id: i32) {
+    pub(crate) fn boot(&mut self, id: i32) {
         let Some(addr) = self.addr(Who::Osd(id)) else { return };
         let up = self.map().is_up(id);
         // A process that takes another's place is first marked down, as monitors do.
