@@ -124,7 +124,8 @@ fn wait_for_error() -> bool {
     }
 }
 
-fn unwritable(error: &io::Error) -> Failure {
+/// Why a result could not be written.
+pub fn unwritable(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::ReaderGone,
         _ => Failure::new("cannot write to stdout", error, "check where it goes"),

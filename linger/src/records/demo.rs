@@ -27,16 +27,6 @@ impl Actor {
             Self::Carol => "carol",
         }
     }
-
-    /// The number of a terminal's colour.
-    fn colour(self) -> u8 {
-        match self {
-            Self::Cluster => 31,
-            Self::Alice => 32,
-            Self::Bob => 36,
-            Self::Carol => 33,
-        }
-    }
 }
 
 /// One line of the demo.
@@ -48,18 +38,11 @@ pub struct DemoLine {
     pub who: Actor,
     /// What happens.
     pub text: String,
-    /// Whether a terminal shows it.
-    #[serde(skip)]
-    pub coloured: bool,
 }
 
 impl fmt::Display for DemoLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, hundredths) = (self.at_ms / 1000, self.at_ms % 1000 / 10);
-        let (on, off) = match self.coloured {
-            true => (format!("\x1b[{}m", self.who.colour()), "\x1b[0m"),
-            false => (String::new(), ""),
-        };
-        write!(f, "{seconds:>3}.{hundredths:02} s  {on}{:<8}{}{off}", self.who.name(), self.text)
+        write!(f, "{seconds:>3}.{hundredths:02} s  {:<8}{}", self.who.name(), self.text)
     }
 }

@@ -3,10 +3,13 @@
 //! Two watchers and a notifier, each a client of its own. An OSD dies, and its work moves on; then one dies for so long
 //! that the watches on it are lost, and come back.
 
+mod show;
+mod stage;
+
 use crate::explain::explain;
 use crate::failure::{Failure, Outcome};
-use crate::output::{Format, Stdout};
-use crate::records::{Actor, DemoLine};
+use crate::output::Format;
+use crate::records::Actor;
 use crate::runtime::Runtime;
 use async_channel::{Receiver, Sender};
 use futures_lite::future::or;
@@ -16,9 +19,10 @@ use linger_client::{
     WatchOptions,
 };
 use linger_mini_cluster::{MiniCluster, Servers, Who};
+use show::Show;
+use stage::{Change, OsdState};
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const POOL: &str = "rbd";
 const OBJECT: &str = "greeting";
@@ -33,6 +37,10 @@ const BEAT: Duration = Duration::from_millis(700);
 /// How long the monitor takes to notice a death, when all goes well.
 const QUICK: Duration = Duration::from_millis(600);
 
+/// How often the picture is drawn when nothing happens.
+const TICK: Duration = Duration::from_millis(100);
+const WATCHERS: [Actor; 2] = [Actor::Alice, Actor::Bob];
+
 /// What a watcher tells the director.
 enum News {
     Live(Actor, Live),
@@ -44,27 +52,32 @@ enum News {
 /// # Errors
 /// Something did not go as it should.
 pub async fn run(runtime: Runtime, format: Format) -> Result<Outcome, Failure> {
-    let show = Show { start: Instant::now(), format };
+    let show = Show::new(format, &WATCHERS);
     let mini = MiniCluster::builder().down_after(None).start();
     let mini = mini.map_err(|error| Failure::new("cannot start the cluster", error, "try again"))?;
     let monitor = mini.mon();
-    show.line(Actor::Cluster, &format!("a monitor at {monitor} and three OSDs run, all in this process"))?;
+    let (osds, holder) = mini.with(|servers, _| ((0..servers.map().max_osd).collect(), primary(servers)));
+    let text = format!("a monitor at {monitor} and three OSDs run, all in this process");
+    show.tell(Actor::Cluster, Change::Cluster { osds, holder }, &text)?;
+    if show.is_live() {
+        runtime.spawn(clock(runtime, show.clone()));
+    }
     let (send, news) = async_channel::unbounded();
     let carol = connect(runtime, &mini).await?;
     let pool = carol.pool(POOL);
     pool.create(OBJECT, false).await.map_err(|error| explain(&error))?;
     let mut names = BTreeMap::new();
     let mut watchers = Vec::new();
-    for actor in [Actor::Alice, Actor::Bob] {
+    for actor in WATCHERS {
         let cluster = connect(runtime, &mini).await?;
         names.insert(cluster.global_id(), actor);
         let options = WatchOptions { timeout: TIMEOUT, ..WatchOptions::default() };
         let watch = cluster.pool(POOL).watch(OBJECT, options).await.map_err(|error| explain(&error))?;
-        runtime.spawn(watcher(show, actor, watch, send.clone()));
+        runtime.spawn(watcher(show.clone(), actor, watch, send.clone()));
         watchers.push(cluster);
     }
     drop(send);
-    let mut director = Director { runtime, show, mini, pool, names, news };
+    let mut director = Director { runtime, show: show.clone(), mini, pool, names, news };
     let unread = async {
         crate::output::reader_gone().await;
         Err(Failure::ReaderGone)
@@ -77,20 +90,10 @@ pub async fn run(runtime: Runtime, format: Format) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-/// Where lines go.
-#[derive(Debug, Clone, Copy)]
-struct Show {
-    start: Instant,
-    format: Format,
-}
-
-impl Show {
-    fn line(self, who: Actor, text: &str) -> Result<(), Failure> {
-        let at_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let coloured = self.format == Format::Text && io::stdout().is_terminal();
-        let mut out = Stdout::new(self.format);
-        out.write(&DemoLine { at_ms, who, text: text.to_owned(), coloured })?;
-        out.finish()
+/// Lets the time on the picture go on, for as long as somebody looks.
+async fn clock(runtime: Runtime, show: Show) {
+    while show.redraw().is_ok() {
+        runtime.sleep(TICK).await;
     }
 }
 
@@ -105,22 +108,24 @@ async fn connect(runtime: Runtime, mini: &MiniCluster) -> Result<Cluster, Failur
 /// Shows what comes to a watch, and answers it, until the watch ends.
 async fn watcher(show: Show, me: Actor, mut watch: Watch, news: Sender<News>) {
     while let Some(event) = watch.next().await {
-        let (text, said) = match event {
-            WatchEvent::Live(live) => (describe(&live), Some(News::Live(me, live))),
+        let (text, change, said) = match event {
+            WatchEvent::Live(live) => {
+                (describe(&live), Change::Live(me, live.osd), Some(News::Live(me, live)))
+            }
             WatchEvent::Notification(notification) => {
                 let text = String::from_utf8_lossy(&notification.payload).into_owned();
                 // Too late is no failure.
                 let _ = notification.ack(format!("{} heard it", me.name()));
-                (format!("hears {text:?}"), None)
+                (format!("hears {text:?}"), Change::Heard(me, format!("{text:?}")), None)
             }
             WatchEvent::Error(error) => {
                 let text = format!("LOST the watch: {error}; whatever is said now is missed");
-                (text, Some(News::Lost(me)))
+                (text, Change::Lost(me), Some(News::Lost(me)))
             }
             _ => continue,
         };
         // Who does not read this is missed by the director, too.
-        let _ = show.line(me, &text);
+        let _ = show.tell(me, change, &text);
         if let Some(said) = said {
             // The director may have left.
             let _ = news.try_send(said);
@@ -162,7 +167,8 @@ impl Director {
         self.all_live(|live| !live.may_have_missed).await?;
         self.notify("still there?").await?;
         self.runtime.sleep(BEAT).await;
-        self.show.line(Actor::Cluster, &format!("osd.{dead} starts again and takes its objects back"))?;
+        let text = format!("osd.{dead} starts again and takes its objects back");
+        self.show.tell(Actor::Cluster, Change::Osd(dead, OsdState::Up), &text)?;
         self.mini.with(move |servers, now| servers.restart(now, Who::Osd(dead)));
         self.all_live(|live| !live.may_have_missed).await?;
         self.runtime.sleep(BEAT).await;
@@ -183,7 +189,8 @@ impl Director {
             Some(primary)
         });
         let dead = dead.ok_or_else(|| unexpected("no OSD has the object"))?;
-        self.show.line(Actor::Cluster, &format!("osd.{dead}, which has the object, DIES{then}"))?;
+        let text = format!("osd.{dead}, which has the object, DIES{then}");
+        self.show.tell(Actor::Cluster, Change::Osd(dead, OsdState::Dead), &text)?;
         Ok(dead)
     }
 
@@ -193,18 +200,21 @@ impl Director {
             primary(servers)
         });
         let heir = heir.ok_or_else(|| unexpected("no OSD has the object"))?;
-        let text = format!("the monitor marks osd.{dead} down; osd.{heir} has the object now");
-        self.show.line(Actor::Cluster, &text)
+        let (down, moved) = (Change::Osd(dead, OsdState::Down), Change::Holder(heir));
+        self.show.tell(Actor::Cluster, down, &format!("the monitor marks osd.{dead} down"))?;
+        self.show.tell(Actor::Cluster, moved, &format!("osd.{heir} has the object now"))
     }
 
     async fn notify(&self, text: &str) -> Result<(), Failure> {
-        self.show.line(Actor::Carol, &format!("notifies {text:?}"))?;
+        let said = format!("notifies {text:?}");
+        self.show.tell(Actor::Carol, Change::Said(said.clone()), &said)?;
         let notify = self.pool.notify(OBJECT, text.to_owned(), ANSWERS).await;
         let outcome = notify.map_err(|error| explain(&error))?.await.map_err(|error| explain(&error))?;
         let (NotifyOutcome::Done(report) | NotifyOutcome::TimedOut(report)) = outcome else {
             return Err(unexpected("a notify has no outcome"));
         };
-        self.show.line(Actor::Carol, &self.answers(&report))?;
+        let answers = self.answers(&report);
+        self.show.tell(Actor::Carol, Change::Answers(answers.clone()), &answers)?;
         match report.watchers.acks.len() == self.names.len() {
             true => Ok(()),
             false => Err(unexpected("not everybody answered")),
