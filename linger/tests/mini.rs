@@ -99,16 +99,18 @@ fn a_port_and_a_folder_can_be_named() {
     assert!(String::from_utf8_lossy(&taken.stderr).starts_with("linger: cannot start the cluster: "));
     let conf = ready["conf"].as_str().unwrap();
     let mut watch = Running::start(&["-c", conf, "watch", "rbd", "greeting", "--create"]);
-    drop(watch.first_line());
+    let (live, _rest) = watch.first_line();
+    assert!(live.contains("live"), "{live}");
     assert_eq!(watch.end(), Some(0));
     assert_eq!(mini.end(), Some(0));
     assert!(dir.path().join("keyring").exists(), "a folder of the user's stays");
 
     // The object is there the next time.
     let mut mini = Running::start(&["mini", "--osds", "1", "--dir", dir.path().to_str().unwrap()]);
-    drop(mini.first_line());
+    let (_conf, _lines) = mini.first_line();
     let mut watch = Running::start(&["-c", conf, "watch", "rbd", "greeting"]);
-    assert!(watch.first_line().0.contains("live"));
+    let (live, _rest) = watch.first_line();
+    assert!(live.contains("live"), "{live}");
     assert_eq!(watch.end(), Some(0));
     let other = run(&["mini", "--osds", "2", "--dir", dir.path().to_str().unwrap()]);
     assert_eq!(other.status.code(), Some(1));

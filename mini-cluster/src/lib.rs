@@ -35,7 +35,7 @@ mod who;
 pub use conns::{ConnId, Output, Session};
 pub use journal::{Deed, Record};
 pub use linger_core::auth::ConMode;
-pub use linger_wire::cephx::KeyType;
+pub use linger_wire::cephx::{AuthName, CryptoKey, KeyType};
 #[cfg(feature = "loopback")]
 pub use loopback::{Builder, MiniCluster};
 pub use servers::Servers;

@@ -26,14 +26,44 @@ type Job = Box<dyn FnOnce(&mut Servers, Timestamp) + Send>;
 /// A running cluster on TCP; dropping it ends it.
 ///
 /// ```
-/// # async fn example() -> std::io::Result<()> {
 /// use linger_mini_cluster::MiniCluster;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = std::env::temp_dir().join(format!("mini-cluster-{}", std::process::id()));
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// # runtime.block_on(async {
 /// let cluster = MiniCluster::start().await?;
-/// let conf = cluster.write_conf(&std::env::temp_dir().join("mini"))?;
-/// // Any Ceph client works with it: `rados -c CONF`, `linger -c CONF`, or a library.
+/// let conf = cluster.write_conf(&dir)?.display().to_string();
+/// let client = linger_tokio::connect(linger_tokio::config::Settings::builder().conf(conf).build()?).await?;
+/// # client.pool("rbd").write_full("greeting", "hello").await?;
+/// # std::fs::remove_dir_all(&dir)?;
 /// # Ok(())
+/// # })
 /// # }
 /// ```
+///
+/// Any Ceph client works with such a `ceph.conf`: `rados -c`, `ceph -c`, `linger -c`, or a library.
+///
+/// # Faults
+///
+/// [`MiniCluster::with`] gives the [`Servers`] to break:
+///
+/// | what happens | how |
+/// |---|---|
+/// | an OSD or a monitor dies, and comes back | [`kill`](Servers::kill), [`restart`](Servers::restart) |
+/// | the monitors notice that: by themselves, or when you say so | [`down_after`](Builder::down_after), [`mark_down`](Servers::mark_down) |
+/// | an OSD hangs, and goes on | [`pause`](Servers::pause), [`resume`](Servers::resume) |
+/// | an object moves: to the OSDs of your choice, by an OSD's weight | [`place`](Servers::place), [`set_in`](Servers::set_in) |
+/// | a new interval with the same primary | [`new_interval`](Servers::new_interval) |
+/// | requests are lost, or late | [`lose_requests`](Servers::lose_requests), [`delay_requests`](Servers::delay_requests) |
+/// | a connection is lost | [`sessions`](Servers::sessions), [`reset`](Servers::reset) |
+/// | a pool gets more or fewer placement groups | [`set_pg_num`](Servers::set_pg_num) |
+/// | a pool is made, removed, made to fail | [`create_pool`](Servers::create_pool), [`remove_pool`](Servers::remove_pool), [`set_pool_flags`](Servers::set_pool_flags) |
+/// | reads and writes pause, the cluster is full | [`set_flags`](Servers::set_flags) |
+/// | a client is locked out, and let in again | [`blocklist`](Servers::blocklist), [`unblocklist`](Servers::unblocklist) |
+/// | maps reach OSDs late, groups take their time to peer, tickets expire soon | [`tune`](Builder::tune) |
+/// | a client has to skip epochs of the map | [`trim`](Servers::trim) |
+///
+/// What really happened is in the [`journal`](Servers::journal), to compare a client with.
 #[derive(Debug)]
 pub struct MiniCluster {
     jobs: tokio::sync::mpsc::UnboundedSender<Job>,

@@ -380,6 +380,7 @@ impl Servers {
     fn on_timer(&mut self, timer: Timer) {
         match timer {
             Timer::Map { osd, epoch } => self.with_osd(osd, |osd, cx| osd.on_map(epoch, cx)),
+            Timer::Late { osd } => self.with_osd(osd, Osd::on_late),
             Timer::Active { osd } => self.with_osd(osd, Osd::retry),
             Timer::Watch { osd, object, watcher } => {
                 self.with_osd(osd, |osd, cx| osd.on_watch_timer(object, watcher, cx));

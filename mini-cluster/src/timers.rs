@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 pub(crate) enum Timer {
     /// A map reaches an OSD.
     Map { osd: i32, epoch: u32 },
+    /// Requests of an OSD are late enough.
+    Late { osd: i32 },
     /// Placement groups of an OSD may serve again.
     Active { osd: i32 },
     /// A watch may be without pings for too long.
@@ -24,6 +26,7 @@ impl Timer {
     pub fn needs(self) -> Option<i32> {
         match self {
             Self::Map { osd, .. }
+            | Self::Late { osd }
             | Self::Active { osd }
             | Self::Watch { osd, .. }
             | Self::Notify { osd, .. } => Some(osd),

@@ -102,6 +102,27 @@ fn secure_connections_need_keys() {
 }
 
 #[tokio::test]
+async fn requests_can_be_lost_and_late() -> Result<()> {
+    let mini = MiniCluster::builder().osds(1).tune(|settings| settings.epochs = 3).start()?;
+    let dir = tempfile::tempdir()?;
+    let cluster = connect(&mini, &dir).await?;
+    let pool = cluster.pool("rbd");
+    pool.write_full("greeting", "content").await?;
+    let delay = Duration::from_millis(300);
+    mini.with(move |servers, _| servers.delay_requests(0, delay));
+    let start = std::time::Instant::now();
+    ensure!(pool.stat("greeting").await?.size == 7);
+    ensure!(start.elapsed() >= delay, "{:?}", start.elapsed());
+    mini.with(|servers, _| {
+        servers.delay_requests(0, Duration::ZERO);
+        servers.lose_requests(0, 1);
+    });
+    ensure!(timeout(delay, pool.stat("greeting")).await.is_err(), "a lost request has no answer");
+    ensure!(pool.stat("greeting").await?.size == 7);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_wrong_key_is_refused() -> Result<()> {
     let mini = MiniCluster::start().await?;
     let other = MiniCluster::start().await?;

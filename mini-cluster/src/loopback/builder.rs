@@ -3,7 +3,7 @@
 use super::MiniCluster;
 use super::folder::{Folder, Found};
 use crate::servers::Servers;
-use crate::settings::{Auth, PoolSpec, Settings};
+use crate::settings::{Auth, PoolSpec, Settings, User};
 use crate::who::Who;
 use linger_core::auth::ConMode;
 use linger_core::{Timestamp, UnixTime};
@@ -22,8 +22,10 @@ pub struct Builder {
     auth: Auth,
     modes: Vec<ConMode>,
     pools: Vec<PoolSpec>,
+    users: Vec<User>,
     down_after: Option<Duration>,
     dir: Option<PathBuf>,
+    tune: Option<fn(&mut Settings)>,
     seed: Option<[u8; 32]>,
 }
 
@@ -38,8 +40,10 @@ impl Default for Builder {
             auth: Auth::Cephx(KeyType::Aes),
             modes: vec![ConMode::Crc, ConMode::Secure],
             pools: vec![PoolSpec::new("rbd"), PoolSpec::new("test")],
+            users: Vec::new(),
             down_after: Some(Duration::from_secs(1)),
             dir: None,
+            tune: None,
             seed: None,
         }
     }
@@ -76,10 +80,22 @@ impl Builder {
         Self { pools, ..self }
     }
 
+    /// Who may log in besides `client.admin`.
+    #[must_use]
+    pub fn users(self, users: Vec<User>) -> Self {
+        Self { users, ..self }
+    }
+
     /// When the monitor notices that an OSD is dead; never by itself if `None`.
     #[must_use]
     pub fn down_after(self, down_after: Option<Duration>) -> Self {
         Self { down_after, ..self }
+    }
+
+    /// Changes what has no method here; called last. The addresses have to stay as they are.
+    #[must_use]
+    pub fn tune(self, change: fn(&mut Settings)) -> Self {
+        Self { tune: Some(change), ..self }
     }
 
     /// Keeps the cluster in a folder, and goes on with the one that is there: its id, keys, pools, map, and
@@ -134,7 +150,11 @@ impl Builder {
         settings.auth = self.auth;
         settings.modes = self.modes;
         settings.pools = self.pools;
+        settings.users = self.users;
         settings.down_after = self.down_after;
+        if let Some(change) = self.tune {
+            change(&mut settings);
+        }
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let (now, unix) = (Timestamp::default(), UnixTime(unix));
         let Some((folder, found)) = self.dir.map(|dir| Folder::open(&dir)).transpose()? else {

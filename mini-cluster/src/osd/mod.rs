@@ -82,6 +82,10 @@ pub(crate) struct Osd {
     pub epoch: u32,
     /// Requests that it will lose.
     pub losing: u32,
+    /// How long it leaves requests alone.
+    pub delay: Duration,
+    /// Requests that are left alone, until when.
+    late: VecDeque<(Timestamp, Waiting)>,
     /// Timers that came while it was paused.
     pub overdue: Vec<Timer>,
     notifies: u32,
@@ -101,6 +105,8 @@ impl Osd {
             paused: false,
             epoch,
             losing: 0,
+            delay: Duration::ZERO,
+            late: VecDeque::new(),
             overdue: Vec::new(),
             notifies: 0,
             waiting: VecDeque::new(),
@@ -120,6 +126,28 @@ impl Osd {
             self.losing -= 1;
             return;
         }
+        if self.delay.is_zero() && self.late.is_empty() {
+            return self.take_in(conn, tid, request, cx);
+        }
+        if self.late.len() < WAITING_MAX {
+            // Never before one that came earlier.
+            let last = self.late.back().map_or(cx.now, |(at, _)| *at);
+            let at = cx.now.saturating_add(self.delay).max(last);
+            self.late.push_back((at, Waiting { conn, tid, request }));
+            cx.timers.at(at, Timer::Late { osd: self.id });
+        }
+    }
+
+    /// Looks at requests that were left alone for long enough.
+    pub fn on_late(&mut self, cx: &mut Cx<'_>) {
+        while self.late.front().is_some_and(|(at, _)| *at <= cx.now)
+            && let Some((_, Waiting { conn, tid, request })) = self.late.pop_front()
+        {
+            self.take_in(conn, tid, request, cx);
+        }
+    }
+
+    fn take_in(&mut self, conn: ConnId, tid: u64, request: OpRequest, cx: &mut Cx<'_>) {
         self.share_maps(conn, request.epoch, cx);
         let Some(client) = cx.conns.get(conn).and_then(|conn| conn.client.as_ref()) else { return };
         let refusal = if self.map(cx).blocklist.contains_any(&client.addrs) {
@@ -276,6 +304,7 @@ impl Osd {
     /// A connection is gone.
     pub fn on_closed(&mut self, conn: ConnId) {
         self.waiting.retain(|waiting| waiting.conn != conn);
+        self.late.retain(|(_, waiting)| waiting.conn != conn);
         self.backoffs.retain(|blocked| blocked.conn != conn);
         self.loaded.values_mut().for_each(|loaded| loaded.unbind(conn));
     }

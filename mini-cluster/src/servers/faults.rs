@@ -260,6 +260,13 @@ impl Servers {
         }
     }
 
+    /// An OSD looks at each request only so long after it came; at once again with no time.
+    pub fn delay_requests(&mut self, osd: i32, delay: Duration) {
+        if let Some(osd) = self.osd_mut(osd) {
+            osd.delay = delay;
+        }
+    }
+
     /// A daemon closes a connection, for no reason.
     pub fn reset(&mut self, now: Timestamp, conn: ConnId) {
         self.at(now);

@@ -24,6 +24,13 @@ fn tour(release: Release, auth: Auth, modes: &[ConMode]) -> Result<()> {
     let stat = bench.run(&["-p", "rbd", "stat", "greeting"])?;
     ensure!(stat.contains("size 5242880"), "{stat}");
 
+    // What is not there is refused, and nothing of it is done.
+    for words in ["setxattr greeting colour red", "set-redirect greeting --target-pool test other"] {
+        let args: Vec<&str> = ["-p", "rbd"].into_iter().chain(words.split(' ')).collect();
+        let refusal = bench.run(&args).err().map(|error| error.to_string()).unwrap_or_default();
+        ensure!(refusal.contains("(95) Operation not supported"), "{words}: {refusal}");
+    }
+
     let watcher = bench.watch("rbd", "greeting")?;
     let used = bench.cluster.with(|servers, _| servers.sessions());
     let protected = |session: &Session| match (modes, session.who) {
