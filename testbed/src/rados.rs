@@ -5,6 +5,7 @@ use std::{
     fmt,
     io::{BufRead, BufReader, Write},
     os::unix::process::CommandExt,
+    path::Path,
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -18,7 +19,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::Object;
+use crate::{Object, Root};
 
 /// A client. All calls wait for their answer and may be made from many threads. Dropping it ends the process without
 /// unwatching: OSDs hold its watches until they time out.
@@ -103,6 +104,16 @@ impl WatchId {
 }
 
 impl Rados {
+    /// A new client of a release, on any cluster that this ceph.conf is for.
+    ///
+    /// # Errors
+    /// It can not connect in 60 seconds.
+    pub fn of(root: &Root, conf: &Path) -> Result<Self> {
+        let mut python = root.command("python3");
+        python.env("CEPH_CONF", conf);
+        Self::connect(python)
+    }
+
     /// Answer of a mon to a command such as `{"prefix": "osd map", "pool": "p", "object": "o"}`; null if it is empty.
     ///
     /// # Errors
