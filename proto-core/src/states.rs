@@ -7,7 +7,7 @@
 //! | watch | Registering | Live | Reconnecting | Lost | Barred | Unwatching | Closed |
 //! |---|---|---|---|---|---|---|---|
 //! | Registered | go live → Live | — | — | — | — | — | — |
-//! | RegisteredLate | reconnect → Reconnecting | — | — | — | — | — | — |
+//! | RegisteredLate | register anew | — | — | — | — | — | — |
 //! | Reconnected | — | — | go live → Live | — | — | — | — |
 //! | Failed, blocklisted | bar → Barred | bar → Barred | bar → Barred | bar → Barred | — | close → Closed | — |
 //! | Failed, else terminal | end → Closed | end → Closed | end → Closed | end → Closed | end → Closed | close → Closed | — |

@@ -75,8 +75,6 @@ pub(crate) enum Why {
     Interval,
     /// Maps are missing in which that may have happened.
     Skipped,
-    /// Its registration was confirmed too late to count.
-    Late,
 }
 
 /// RECONNECTs by cause.
@@ -89,8 +87,6 @@ pub struct Reconnects {
     pub interval: u64,
     /// Epochs of the map were skipped.
     pub skipped: u64,
-    /// A registration was confirmed a whole lease after it was sent.
-    pub late: u64,
 }
 
 impl Reconnects {
@@ -99,7 +95,6 @@ impl Reconnects {
             Why::Reset => &mut self.reset,
             Why::Interval => &mut self.interval,
             Why::Skipped => &mut self.skipped,
-            Why::Late => &mut self.late,
         };
         *count = count.saturating_add(1);
     }

@@ -53,7 +53,9 @@ impl Watches {
             }
             Action::Reconnect => {
                 watch.deaf_since.get_or_insert(cx.now);
-                self.totals.reconnects.count(detail.why.unwrap_or(Why::Late));
+                if let Some(why) = detail.why {
+                    self.totals.reconnects.count(why);
+                }
                 self.reconnect(key, cl);
             }
             Action::Unwatch => self.unwatch(key, cl, cx),

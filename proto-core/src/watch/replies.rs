@@ -31,28 +31,30 @@ impl Watches {
             version: Some(answer.reply.user_version).filter(|version| *version > 0),
             why: None,
         };
-        let mut doubtful = false;
         let input = match (answer.role, detail.errno) {
             (WatchRole::Unwatch, _) => Input::Unwatched,
             (_, Some(errno)) => Input::Failed(cause_of(errno)),
             (WatchRole::Reconnect, None) if cx.now >= watch.lease_ends() => Input::LeaseOver,
-            (WatchRole::Register, None) if cx.now >= answer.sent.saturating_add(watch.lease()) => {
-                // Gives RECONNECT a lease of its own to be answered in.
-                watch.confirmed = cx.now;
-                watch.bound.get_or_insert(answer.sent);
-                Input::RegisteredLate
-            }
             (role, None) => {
                 // Over the connection that has the watch already it was not a sign of life.
                 let bound = *watch.bound.get_or_insert(answer.sent);
                 match role {
-                    WatchRole::Reconnect => watch.confirmed = watch.confirmed.max(bound),
-                    _ => watch.confirmed = bound,
+                    // The OSD may have dropped it by now, or be about to.
+                    WatchRole::Register if cx.now >= bound.saturating_add(watch.lease()) => {
+                        Input::RegisteredLate
+                    }
+                    WatchRole::Reconnect => {
+                        watch.confirmed = watch.confirmed.max(bound);
+                        Input::Reconnected
+                    }
+                    _ => {
+                        watch.confirmed = bound;
+                        Input::Registered
+                    }
                 }
-                doubtful = watch.confirmed < answer.sent;
-                if role == WatchRole::Reconnect { Input::Reconnected } else { Input::Registered }
             }
         };
+        let doubtful = watch.confirmed < answer.sent;
         self.input_with(key, input, detail, cl, cx);
         if let Some(watch) = self.watches.get_mut(key).filter(|watch| doubtful && watch.state == State::Live)
         {

@@ -5,7 +5,7 @@
 //! | input | Registering | Live | Reconnecting | Lost | Barred | Unwatching | Closed |
 //! |---|---|---|---|---|---|---|---|
 //! | Registered | go live → Live | — | — | — | — | — | — |
-//! | RegisteredLate | reconnect → Reconnecting | — | — | — | — | — | — |
+//! | RegisteredLate | register anew | — | — | — | — | — | — |
 //! | Reconnected | — | — | go live → Live | — | — | — | — |
 //! | Failed, blocklisted | bar → Barred | bar → Barred | bar → Barred | bar → Barred | — | close → Closed | — |
 //! | Failed, else terminal | end → Closed | end → Closed | end → Closed | end → Closed | end → Closed | close → Closed | — |
@@ -111,9 +111,10 @@ pub(super) fn step(state: State, input: Input) -> (State, Action) {
 fn registering(input: Input) -> Step {
     match input {
         Input::Registered => Some((State::Live, Action::GoLive)),
-        Input::RegisteredLate => Some((State::Reconnecting, Action::Reconnect)),
         Input::Moved => Some((State::Registering, Action::Register)),
-        Input::Disconnected | Input::Identity => Some((State::Registering, Action::RegisterAnew)),
+        Input::RegisteredLate | Input::Disconnected | Input::Identity => {
+            Some((State::Registering, Action::RegisterAnew))
+        }
         Input::Failed(cause) if !cause.is_terminal() => lose(cause),
         input => wanted(input),
     }
@@ -202,7 +203,7 @@ mod tests {
         let identity = lost(LossCause::Identity);
         [
             (Input::Registered, [live, stay, stay, stay, stay, stay, stay]),
-            (Input::RegisteredLate, [reconnect, stay, stay, stay, stay, stay, stay]),
+            (Input::RegisteredLate, [anew, stay, stay, stay, stay, stay, stay]),
             (Input::Reconnected, [stay, stay, live, stay, stay, stay, stay]),
             (Input::Failed(BARRED), [bar, bar, bar, bar, stay, close, stay]),
             (Input::Failed(GONE), [end, end, end, end, end, close, stay]),

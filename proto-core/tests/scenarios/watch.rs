@@ -225,6 +225,28 @@ fn a_watch_sent_twice_counts_from_the_first_time() {
     assert!(sim.client.status(sim.now, watch).unwrap().lease_left > secs(28));
 }
 
+/// A WATCH that is answered a whole lease late may be about to end at its OSD, which nothing that is said over the
+/// same connection puts off but a ping: the watch is registered anew, under another cookie.
+#[test]
+fn a_watch_that_is_answered_a_lease_late_is_registered_anew() {
+    let mut sim = Sim::connected();
+    sim.hold = vec!["watch"];
+    let watch = sim.client.watch(sim.now, object("obj"), WatchOptions::default()).unwrap();
+    sim.run(secs(31));
+    let late = sim.answer("watch", 0);
+    sim.settle();
+    sim.quiet();
+    assert_eq!((sim.count("unwatch"), sim.count("reconnect"), sim.count("ping")), (1, 0, 0));
+    let anew = sim.last("watch");
+    assert_ne!(anew.cookie(), late.cookie());
+    sim.run(secs(1));
+    sim.answer("watch", 0);
+    let live = sim.live(watch);
+    assert_eq!((live.generation, live.may_have_missed, live.cookie), (0, true, anew.cookie()));
+    let status = sim.client.status(sim.now, watch).unwrap();
+    assert_eq!(status.lease_left, secs(29), "{status:?}");
+}
+
 #[test]
 fn a_pool_that_is_not_there_yet_is_waited_for() {
     let mut sim = Sim::connected();
