@@ -97,16 +97,16 @@ impl Maps {
         }
         self.fulls.insert(map.epoch, Arc::new(map));
         self.incrementals.insert(inc.epoch, inc);
-        self.trim(self.epoch().saturating_sub(self.keep - 1));
         self.follow_groups();
+        self.trim(self.epoch().saturating_sub(self.keep - 1));
     }
 
     /// Forgets what is older than an epoch, but for the newest map.
     pub fn trim(&mut self, oldest: u32) {
         let oldest = oldest.min(self.epoch());
-        self.fulls = self.fulls.split_off(&oldest);
-        self.incrementals = self.incrementals.split_off(&(oldest + 1));
-        self.encoded = self.encoded.split_off(&(oldest, false, 0));
+        pop_while(&mut self.fulls, |epoch| *epoch < oldest);
+        pop_while(&mut self.incrementals, |epoch| *epoch <= oldest);
+        pop_while(&mut self.encoded, |(epoch, ..)| *epoch < oldest);
     }
 
     /// The interval that a group was in at an epoch.
@@ -131,7 +131,9 @@ impl Maps {
             map.pools.iter().flat_map(|(id, pool)| (0..pool.pg_num).map(|seed| PgId { pool: *id, seed }));
         let before = map.epoch.checked_sub(1).and_then(|epoch| self.fulls.get(&epoch)).cloned();
         let all: BTreeSet<PgId> = known.into_iter().chain(current).collect();
-        for pg in all {
+        let everything = before.as_ref().is_none_or(|before| may_move_all(before, &map));
+        let may_move = |pg: PgId| before.as_ref().is_none_or(|before| may_move(before, &map, pg));
+        for pg in all.into_iter().filter(|pg| everything || may_move(*pg)) {
             let exists = map.pool(pg.pool).filter(|pool| pg.seed < pool.pg_num);
             let interval = exists.and_then(|_| Interval::with(&mut placer, &map, pg));
             let min_size = exists.map_or(0, |pool| usize::from(pool.min_size));
@@ -196,6 +198,33 @@ impl Maps {
     fn incremental(&mut self, epoch: u32, features: Features) -> Bytes {
         let inc = &self.incrementals[&epoch];
         self.encoded.entry((epoch, false, features.0)).or_insert_with(|| inc.encode_for(features)).clone()
+    }
+}
+
+/// Whether something differs between two maps that may place any group elsewhere.
+fn may_move_all(old: &OsdMap, new: &OsdMap) -> bool {
+    let flags = map_flags::SORTBITWISE | map_flags::RECOVERY_DELETES;
+    !Arc::ptr_eq(&old.crush, &new.crush)
+        || (old.max_osd, old.flags & flags) != (new.max_osd, new.flags & flags)
+        || old.osd_state != new.osd_state
+        || old.osd_weight != new.osd_weight
+        || old.primary_affinity != new.primary_affinity
+}
+
+/// The same for one group.
+fn may_move(old: &OsdMap, new: &OsdMap, pg: PgId) -> bool {
+    old.pool(pg.pool) != new.pool(pg.pool)
+        || old.pg_temp.get(&pg) != new.pg_temp.get(&pg)
+        || old.primary_temp.get(&pg) != new.primary_temp.get(&pg)
+        || old.pg_upmap.get(&pg) != new.pg_upmap.get(&pg)
+        || old.pg_upmap_items.get(&pg) != new.pg_upmap_items.get(&pg)
+        || old.pg_upmap_primaries.get(&pg) != new.pg_upmap_primaries.get(&pg)
+}
+
+/// Removes the first entries of a map.
+fn pop_while<K: Ord, V>(map: &mut BTreeMap<K, V>, old: impl Fn(&K) -> bool) {
+    while map.first_key_value().is_some_and(|(key, _)| old(key)) {
+        map.pop_first();
     }
 }
 
