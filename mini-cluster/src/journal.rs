@@ -42,6 +42,19 @@ pub enum Deed {
         /// Who answered and who did not.
         watchers: NotifyAcks,
     },
+    /// A watch answered a notify that it had answered before.
+    AckedAgain {
+        /// The notify's number at the OSD.
+        notify_id: u64,
+        /// The watch.
+        watcher: WatcherId,
+    },
+    /// A client sent a request that it had agreed to hold.
+    NotHeld,
+    /// A client was told that a watch is not registered.
+    WatchUnknown(WatcherId),
+    /// A client pinged and had not reconnected the watch, though it knew that it had to.
+    PingedUnbound(WatcherId),
     /// A request came, or was looked at again; only if requests are wanted.
     Request {
         /// The client that sent it.

@@ -373,6 +373,9 @@ impl Servers {
             (Who::Osd(osd), Msg::OpRequest(request)) => {
                 self.with_osd(osd, |osd, cx| osd.on_request(id, tid, request, cx));
             }
+            (Who::Osd(osd), Msg::Backoff(backoff)) => {
+                self.with_osd(osd, |osd, _| osd.on_backoff(id, &backoff));
+            }
             (Who::Osd(_), _) => {}
         }
     }

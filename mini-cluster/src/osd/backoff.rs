@@ -4,20 +4,49 @@
 
 use super::{Cx, Osd};
 use crate::conns::ConnId;
-use linger_wire::msg::{Backoff, BackoffOp};
+use linger_wire::msg::{Backoff, BackoffOp, OpRequest};
 use linger_wire::osdmap::OsdMap;
-use linger_wire::{HObject, PgId, SpgId};
+use linger_wire::{HObject, PgId, SNAP_HEAD, SpgId};
 
 /// A backoff in force.
 #[derive(Debug)]
 pub(super) struct Blocked {
     pub conn: ConnId,
     backoff: Backoff,
+    /// The client has said that it knows.
+    acked: bool,
 }
 
 impl Osd {
-    pub(super) fn is_blocked(&self, conn: ConnId, pg: PgId) -> bool {
-        self.backoffs.iter().any(|blocked| blocked.conn == conn && blocked.backoff.pgid.pg == pg)
+    /// Whether a client was told to hold a request's object; true inside if it knows that it was.
+    ///
+    /// The range counts, not the group: after a split a group has objects that no range was about.
+    pub(super) fn blocked(&self, conn: ConnId, request: &OpRequest) -> Option<bool> {
+        let pg = request.pgid.pg;
+        let mut of_pg = self
+            .backoffs
+            .iter()
+            .filter(|blocked| blocked.conn == conn && blocked.backoff.pgid.pg == pg)
+            .peekable();
+        of_pg.peek()?;
+        let object = HObject {
+            key: request.locator.key.clone(),
+            oid: request.oid.clone(),
+            snap: SNAP_HEAD,
+            hash: request.hash,
+            max: false,
+            nspace: request.locator.nspace.clone(),
+            pool: pg.pool,
+        };
+        of_pg.find(|blocked| blocked.backoff.covers(&object)).map(|blocked| blocked.acked)
+    }
+
+    /// A client says that it knows of a backoff: nothing that it sends from now on is in its range.
+    pub fn on_backoff(&mut self, conn: ConnId, backoff: &Backoff) {
+        let same = |blocked: &&mut Blocked| blocked.conn == conn && blocked.backoff.id == backoff.id;
+        if let Some(blocked) = self.backoffs.iter_mut().find(same) {
+            blocked.acked |= backoff.op == BackoffOp::AckBlock;
+        }
     }
 
     /// Tells a client to hold a placement group's requests, and forgets what it sent.
@@ -28,7 +57,7 @@ impl Osd {
         let backoff =
             Backoff { pgid, epoch: self.epoch, op: BackoffOp::Block, id: state.backoffs, begin, end };
         state.send(0, &backoff);
-        self.backoffs.push(Blocked { conn, backoff });
+        self.backoffs.push(Blocked { conn, backoff, acked: false });
     }
 
     /// Ends the backoffs of groups that serve again, or are not this OSD's any more.
@@ -66,7 +95,6 @@ fn range(map: &OsdMap, pg: PgId) -> Option<(HObject, HObject)> {
 mod tests {
     use super::*;
     use linger_core::placement::actual_pg;
-    use linger_wire::SNAP_HEAD;
     use linger_wire::osdmap::Pool;
 
     /// An object lies in the range of its own placement group and of no other.

@@ -14,7 +14,7 @@ use crate::store::{ObjectId, ObjectKey, Store};
 use crate::timers::{Timer, Timers};
 use linger_core::Timestamp;
 use linger_core::placement::actual_pg;
-use linger_wire::errno::{EBLOCKLISTED, EPERM};
+use linger_wire::errno::{EBLOCKLISTED, ENOTCONN, EPERM, ETIMEDOUT};
 use linger_wire::msg::{Op, OpReply, OpRequest, OpResult, WatchOp};
 use linger_wire::osdmap::OsdMap;
 use linger_wire::{EVersion, PgId};
@@ -126,6 +126,9 @@ impl Osd {
             self.losing -= 1;
             return;
         }
+        if self.blocked(conn, &request) == Some(true) {
+            cx.journal.note(cx.now, self.id, &request.oid, || Deed::NotHeld);
+        }
         if self.delay.is_zero() && self.late.is_empty() {
             return self.take_in(conn, tid, request, cx);
         }
@@ -214,7 +217,10 @@ impl Osd {
             .pool(pg.pool)
             .is_some_and(|pool| actual_pg(pool, PgId { pool: pg.pool, seed: request.hash }) == pg);
         let Some(group) = cx.maps.group_at(pg, self.epoch).filter(|_| belongs) else { return Verdict::Drop };
-        if group.primary() != self.id || request.epoch < group.primary_epoch || self.is_blocked(conn, pg) {
+        if group.primary() != self.id
+            || request.epoch < group.primary_epoch
+            || self.blocked(conn, request).is_some()
+        {
             return Verdict::Drop;
         }
         let newest = cx.maps.group_at(pg, cx.maps.epoch());
@@ -255,6 +261,9 @@ impl Osd {
         self.load(object, cx);
         let from = ops::From { client, addr };
         let ops::Done { mut reply, effects } = self.execute(object, from, request, cx);
+        if [-ETIMEDOUT, -ENOTCONN].contains(&reply.result) {
+            self.note_refusal(object, client, request, reply.result, cx);
+        }
         reply.epoch = self.epoch;
         if logs && reply.result >= 0 {
             // The answer to a write comes when it is safe, and what follows from it then.

@@ -12,8 +12,8 @@ use crate::timers::Timer;
 use bytes::Bytes;
 use linger_core::Timestamp;
 use linger_wire::Encode;
-use linger_wire::errno::ETIMEDOUT;
-use linger_wire::msg::{NotifyAck, NotifyAcks, NotifyOpcode, WatchNotify, WatcherId};
+use linger_wire::errno::{ENOTCONN, ETIMEDOUT};
+use linger_wire::msg::{NotifyAck, NotifyAcks, NotifyOpcode, Op, OpRequest, WatchNotify, WatcherId};
 use linger_wire::osdmap::OsdMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -175,6 +175,30 @@ impl Osd {
         }
     }
 
+    /// Notes a ping or RECONNECT for a watch that is not registered, and a ping for one that is bound to no
+    /// connection, if its client knows the interval and is in time.
+    pub(super) fn note_refusal(
+        &self,
+        object: ObjectId,
+        client: u64,
+        request: &OpRequest,
+        result: i32,
+        cx: &mut Cx<'_>,
+    ) {
+        let began = cx.maps.group_at(request.pgid.pg, self.epoch).map(|group| group.epoch);
+        for op in &request.ops {
+            let Op::Watch { cookie, .. } = op else { continue };
+            let watcher = WatcherId { client, cookie: *cookie };
+            let watch = self.loaded.get(&object).and_then(|loaded| loaded.watches.get(&watcher));
+            let in_time = watch.is_some_and(|watch| watch.last_ping.saturating_add(watch.timeout) >= cx.now);
+            if result == -ENOTCONN {
+                cx.note(self.id, object, || Deed::WatchUnknown(watcher));
+            } else if in_time && began.is_some_and(|began| request.epoch >= began) {
+                cx.note(self.id, object, || Deed::PingedUnbound(watcher));
+            }
+        }
+    }
+
     /// Removes a watch whose registration is gone.
     fn remove(&mut self, object: ObjectId, watcher: WatcherId, tell: bool, cx: &mut Cx<'_>) {
         let Some(loaded) = self.loaded.get_mut(&object) else { return };
@@ -227,6 +251,8 @@ impl Osd {
         if loaded.watches.contains_key(&watcher) && notify.waiting.remove(&watcher) {
             notify.acks.insert(watcher, reply);
             self.complete(object, cx);
+        } else if notify.acks.contains_key(&watcher) {
+            cx.note(self.id, object, || Deed::AckedAgain { notify_id: id, watcher });
         }
     }
 
