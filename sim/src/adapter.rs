@@ -2,6 +2,7 @@
 
 use crate::agenda::Item;
 use crate::net::{Link, LinkId, Packet};
+use crate::node::Armed;
 use crate::world::World;
 use bytes::{Buf, Bytes};
 use linger_core::{CloseReason, ConnId, Output, Timestamp};
@@ -44,23 +45,30 @@ impl World {
         self.violate(format!("client {n} never waits"));
     }
 
+    /// Sees to it that a client is woken at its deadline, or a little later, as real timers do.
     fn arm(&mut self, n: usize) {
         let node = &mut self.nodes[n];
-        let Some(at) = node.deadline else { return };
-        if node.armed.is_some_and(|armed| armed <= at && armed > self.now) {
+        let Some(deadline) = node.deadline else { return };
+        if node.armed.is_some_and(|armed| armed.deadline <= deadline) {
             return;
         }
-        let late = node.dice.span(Duration::ZERO, self.plan.late);
-        let at = at.max(self.now).saturating_add(late);
-        node.armed = Some(at);
-        self.agenda.at(at, Item::Deadline(n));
+        let late = node.timer_dice.span(Duration::ZERO, self.plan.late);
+        let wakes = deadline.max(self.now).saturating_add(late);
+        // An item for an earlier moment is there already, if it was armed for a later deadline.
+        let wakes = node.armed.map_or(wakes, |armed| armed.wakes.min(wakes));
+        if node.armed.is_none_or(|armed| wakes < armed.wakes) {
+            self.agenda.at(wakes, Item::Deadline(n));
+        }
+        node.armed = Some(Armed { deadline, wakes });
     }
 
     pub(crate) fn on_deadline(&mut self, n: usize) {
         let node = &mut self.nodes[n];
-        if node.armed == Some(self.now) {
-            node.armed = None;
+        // One that was armed earlier, for another deadline or another process, is of no use any more.
+        if node.armed.is_none_or(|armed| armed.wakes != self.now) {
+            return;
         }
+        node.armed = None;
         if node.frozen.is_some() {
             return;
         }

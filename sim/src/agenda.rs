@@ -2,7 +2,6 @@
 
 use crate::net::LinkId;
 use linger_core::Timestamp;
-use linger_wire::msg::WatcherId;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -29,8 +28,6 @@ pub(crate) enum Item {
     Answer(usize),
     /// A user registers a watch again.
     Register(usize, usize),
-    /// What an OSD said of a watch's end has reached its client by now.
-    Lease(WatcherId),
     /// A fault begins.
     Fault(usize),
     /// A fault ends.

@@ -22,6 +22,11 @@ impl Dice {
         seed
     }
 
+    /// Dice of their own, drawn from these.
+    pub fn fork(&mut self) -> Self {
+        Self(ChaCha8Rng::from_seed(self.seed()))
+    }
+
     /// A number below `n`; 0 for 0.
     pub fn below(&mut self, n: u64) -> u64 {
         // 32 random bits are enough for all that is drawn here.
@@ -44,8 +49,9 @@ impl Dice {
     /// A span between two.
     pub fn span(&mut self, least: Duration, most: Duration) -> Duration {
         let micros = |span: Duration| span.as_micros() as u64;
-        let room = micros(most).saturating_sub(micros(least)) + 1;
-        least + Duration::from_micros((u64::from(self.0.next_u32()) * room) >> 32)
+        let room = u128::from(micros(most).saturating_sub(micros(least))) + 1;
+        // Below `room`, which came from 64 bits.
+        least + Duration::from_micros(((u128::from(self.0.next_u32()) * room) >> 32) as u64)
     }
 
     /// A span of this mean, mostly shorter, at times much longer.

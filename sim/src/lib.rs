@@ -5,7 +5,10 @@
 //!
 //! * a notify that completed without naming a watcher as missed was delivered to it, unless the watch says, by an error
 //!   or by `may_have_missed`, that it was deaf;
-//! * when an OSD drops a watch for want of pings, its client has said so before;
+//! * when an OSD drops a watch for want of pings, its client does not count on it any more;
+//! * a return says that something may be missing exactly if a loss was told, once, before it; what a loss or a return
+//!   says of the registration is so at the OSDs;
+//! * no request comes that its client had agreed to hold, no ping before the RECONNECT that was due;
 //! * no notify is delivered twice, or that was not sent; no event follows `Closed`; generations count;
 //! * an answer that a notifier gets is the one that the watcher's user gave, who had the notify;
 //! * each notify and each call has one outcome, in time, and the notify's is that of its OSD;

@@ -33,6 +33,10 @@ pub(crate) struct Watched {
     /// With their places among all that happened.
     said: Vec<(u64, Said)>,
     generations: u32,
+    /// A loss was told, and no return since.
+    lost: bool,
+    /// The last registration that the user was told of.
+    pub live: Option<WatcherId>,
     delivered: BTreeSet<u64>,
     /// What the user answered; nothing yet for notifies in the user's hands.
     answers: BTreeMap<u64, Option<Bytes>>,
@@ -73,6 +77,8 @@ impl Model {
             cookies: BTreeSet::new(),
             said: Vec::new(),
             generations: 0,
+            lost: false,
+            live: None,
             delivered: BTreeSet::new(),
             answers: BTreeMap::new(),
             left: None,
@@ -110,9 +116,20 @@ impl Model {
                     let expected = watched.generations;
                     return Err(format!("generation {} instead of {expected}", live.generation));
                 }
+                // A return says that something may be missing exactly if the watch was registered anew.
+                let anew = std::mem::take(&mut watched.lost) || live.generation == 0;
+                if live.may_have_missed != anew {
+                    let lost = if anew { "" } else { "no " };
+                    return Err(format!("{live:?} after {lost}loss that was told"));
+                }
                 watched.generations += 1;
-                // The OSD's moment counts: what it does later is told later.
                 let watcher = WatcherId { client: live.global_id, cookie: live.cookie };
+                watched.live = Some(watcher);
+                // What a slow user gets to see may be over.
+                if !watched.slow && self.truth.unknown.contains(&watcher) {
+                    return Err(format!("{live:?} though its OSD said that it does not know it"));
+                }
+                // The OSD's moment counts: what it does later is told later.
                 let last = watched.said.last().map_or(0, |(at, _)| *at);
                 let at = self.truth.connected.get(&watcher).copied().unwrap_or(order).max(last);
                 watched.said.push((at, Said::Live { may_have_missed: live.may_have_missed }));
@@ -120,6 +137,9 @@ impl Model {
             WatchEvent::Error(error) => {
                 // A queue that closes its watch has shed what made it full.
                 let closed = error.cause == LossCause::Closed;
+                if std::mem::replace(&mut watched.lost, true) && !error.is_terminal() {
+                    return Err(format!("a loss was told twice: {error}"));
+                }
                 watched.said.push((order, if closed { Said::Shed } else { Said::Lost }));
             }
             WatchEvent::Overflow { .. } => {

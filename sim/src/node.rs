@@ -13,6 +13,9 @@ use linger_mini_cluster::{Auth, Servers, Settings};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+/// The wall-clock time at the epoch of the simulated clock, in seconds.
+pub(crate) const UNIX_EPOCH: u64 = 1_700_000_000;
+
 /// A watch as its user has it.
 #[derive(Debug)]
 pub(crate) struct UserWatch {
@@ -30,6 +33,7 @@ pub(crate) struct UserWatch {
 pub(crate) struct Ticket {
     pub object: usize,
     pub payload: Bytes,
+    pub begun: Timestamp,
     pub deadline: Timestamp,
 }
 
@@ -47,6 +51,15 @@ pub(crate) struct Held {
     pub reply: Option<Bytes>,
 }
 
+/// A timer of a client, which is set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Armed {
+    /// What it is for.
+    pub deadline: Timestamp,
+    /// When it goes off: then, or a little later.
+    pub wakes: Timestamp,
+}
+
 /// A client at work.
 pub(crate) struct Node {
     pub client: Client,
@@ -54,8 +67,8 @@ pub(crate) struct Node {
     pub life: u64,
     pub links: BTreeMap<ConnId, LinkId>,
     pub deadline: Option<Timestamp>,
-    /// The agenda has an item for this time.
-    pub armed: Option<Timestamp>,
+    /// When the client is going to be woken.
+    pub armed: Option<Armed>,
     pub frozen: Option<Timestamp>,
     pub last_thaw: Timestamp,
     pub watches: BTreeMap<WatchId, UserWatch>,
@@ -67,6 +80,8 @@ pub(crate) struct Node {
     /// Deadlines in a row at one point in time.
     pub wakes: (Timestamp, u32),
     pub dice: Dice,
+    /// How late timers are: apart, so that one deadline more does not change what the user does.
+    pub timer_dice: Dice,
     /// The numbers that the client has had.
     pub numbers: BTreeSet<u64>,
     /// A watch said that the cluster locked the client out.
@@ -74,9 +89,11 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub fn new(now: Timestamp, life: u64, mut dice: Dice, servers: &Servers) -> Self {
+    /// `skew` is how many seconds its wall clock is ahead of the cluster's.
+    pub fn new(now: Timestamp, life: u64, mut dice: Dice, servers: &Servers, skew: i64) -> Self {
         let config = config(servers);
-        let unix = UnixTime(Duration::from_secs(1_700_000_000) + now.saturating_since(Timestamp::default()));
+        let epoch = Duration::from_secs(UNIX_EPOCH.saturating_add_signed(skew));
+        let unix = UnixTime(epoch + now.saturating_since(Timestamp::default()));
         let client = Client::new(now, unix, config, dice.seed()).expect("a good configuration");
         Self {
             client,
@@ -92,6 +109,7 @@ impl Node {
             held: VecDeque::new(),
             closing: false,
             wakes: (now, 0),
+            timer_dice: dice.fork(),
             dice,
             numbers: BTreeSet::new(),
             locked_out: false,
@@ -104,10 +122,11 @@ impl Node {
     }
 
     /// How a user might watch.
-    pub fn options(&mut self, slow_users: bool) -> WatchOptions {
+    pub fn options(&mut self, slow_users: bool, steady: bool) -> WatchOptions {
         let dice = &mut self.dice;
+        let timeouts = if steady { [30, 30, 30, 60, 60, 60] } else { [3, 5, 10, 30, 30, 60] };
         WatchOptions {
-            timeout: Duration::from_secs(dice.pick(&[3, 5, 10, 30, 30, 60])),
+            timeout: Duration::from_secs(dice.pick(&timeouts)),
             reregister: if dice.one_in(4) { Reregister::Manual } else { Reregister::Automatic },
             queue: if slow_users { dice.pick(&[None, Some(1), Some(4)]) } else { None },
             when_full: dice.pick(&[

@@ -34,6 +34,10 @@ pub struct Plan {
     pub(crate) late: Duration,
     /// Users may be slow to take events and to answer.
     pub(crate) slow_users: bool,
+    /// Users watch and notify and do nothing else, and nothing that breaks is a reason to lose a watch.
+    pub(crate) steady: bool,
+    /// How many seconds clients' wall clocks are ahead of the cluster's.
+    pub(crate) skew: i64,
     pub(crate) settings: Settings,
     /// What breaks.
     pub faults: Vec<Fault>,
@@ -77,6 +81,8 @@ impl Plan {
             cuts: dice.one_in(2),
             late: dice.pick(&[Duration::ZERO, Duration::from_micros(300), ms(4)]),
             slow_users: dice.one_in(3),
+            steady: false,
+            skew: 0,
             settings: settings(&mut dice, mons, osds),
             faults: Vec::new(),
             calm,
@@ -84,6 +90,39 @@ impl Plan {
             end,
         };
         plan.faults = Self::faults(&mut dice, &plan, small);
+        plan
+    }
+
+    /// A week of two clients with a watch or two each, and tickets of an hour: connections break, monitors and OSDs
+    /// restart, the services' keys change, and no watch may be lost. The clients' wall clocks are ahead of the
+    /// cluster's by so many seconds.
+    #[must_use]
+    pub fn week(seed: u64, skew: i64) -> Self {
+        let mut plan = Self::new(seed, Profile::Small);
+        let mut dice = Dice::new(seed, 4);
+        let secs = Duration::from_secs;
+        plan.end = Timestamp::from_micros(START).saturating_add(secs(7 * 86_400));
+        plan.check = Timestamp::from_micros(plan.end.as_micros() - LINGER.as_micros() as u64);
+        plan.calm = Timestamp::from_micros(plan.check.as_micros() - SETTLE.as_micros() as u64);
+        (plan.clients, plan.objects, plan.watches) = (2, 2, 1 + dice.index(2));
+        (plan.act_every, plan.window) = (secs(1200), 64 << 10);
+        (plan.steady, plan.slow_users, plan.skew) = (true, false, skew);
+        plan.settings.mons = (1..=3).map(|n| SocketAddr::from(([10, 1, 0, n], 6800))).collect();
+        plan.settings.auth = Auth::Cephx(dice.pick(&[KeyType::Aes, KeyType::Aes256k]));
+        plan.settings.ticket_ttl = secs(3600);
+        plan.settings.login_ttl = secs(12 * 3600);
+        plan.settings.down_after = Some(secs(2));
+        plan.settings.peering = Duration::from_millis(300);
+        plan.faults = Vec::new();
+        let kinds = [(Kind::Reset, 900, 0), (Kind::KillMon, 5 * 3600, 30), (Kind::KillOsd, 9 * 3600, 1)];
+        for (kind, mean, lasts) in kinds {
+            let mut at = Timestamp::from_micros(START).saturating_add(secs(60));
+            while at < plan.calm {
+                plan.faults.push(Fault { at, kind, lasts: secs(lasts), which: dice.below(1 << 16) as u32 });
+                at = at.saturating_add(dice.about(secs(mean)));
+            }
+        }
+        plan.faults.sort_by_key(|fault| fault.at);
         plan
     }
 

@@ -5,7 +5,7 @@ use linger_core::Timestamp;
 use linger_mini_cluster::{Deed, Record};
 use linger_wire::Name;
 use linger_wire::msg::{NotifyAcks, WatcherId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A notify that an OSD took.
 #[derive(Debug)]
@@ -34,13 +34,15 @@ pub(crate) struct Truth {
     pub connected: BTreeMap<WatcherId, u64>,
     /// The places at which watches expired.
     pub expired: BTreeMap<WatcherId, u64>,
+    /// Watches of which a client was told that they are not registered. They never will be again.
+    pub unknown: BTreeSet<WatcherId>,
     /// How much happened so far.
     pub order: u64,
 }
 
 impl Truth {
-    /// Takes a record in; a watch that expired is for the model.
-    pub fn take(&mut self, record: Record) -> Option<WatcherId> {
+    /// Takes a record in.
+    pub fn take(&mut self, record: Record) {
         let Record { at, object, deed, .. } = record;
         self.order += 1;
         let order = self.order;
@@ -54,13 +56,10 @@ impl Truth {
                 }
             }
             Deed::WatchConnected(watcher) => _ = self.connected.insert(watcher, order),
-            Deed::WatchExpired(watcher) => {
-                self.expired.insert(watcher, order);
-                return Some(watcher);
-            }
+            Deed::WatchUnknown(watcher) => _ = self.unknown.insert(watcher),
+            Deed::WatchExpired(watcher) => _ = self.expired.insert(watcher, order),
             _ => {}
         }
-        None
     }
 
     /// The notifies of one object.

@@ -6,10 +6,11 @@ use crate::node::{Held, Node, PendingCall, Ticket, UserWatch};
 use crate::world::World;
 use bytes::Bytes;
 use linger_core::{
-    Call, CommandError, Event, LossCause, Notify, NotifyOutcome, ObjectRef, WatchEvent, WatchId,
+    Call, CommandError, ConnFault, Event, LossCause, Notify, NotifyOutcome, ObjectRef, WatchError,
+    WatchEvent, WatchId,
 };
 use linger_wire::errno::ETIMEDOUT;
-use linger_wire::msg::WatcherId;
+use linger_wire::msg::{Watcher, WatcherId};
 use linger_wire::{EntityAddr, Name};
 use std::time::Duration;
 
@@ -34,7 +35,8 @@ impl World {
             return;
         }
         let object = self.nodes[n].dice.index(self.plan.objects);
-        match self.nodes[n].dice.below(100) {
+        let most = if self.plan.steady { 65 } else { 100 };
+        match self.nodes[n].dice.below(most) {
             0..40 => self.notify(n, object),
             40..65 => self.watch(n, object),
             65..72 => self.unwatch(n, None),
@@ -59,7 +61,7 @@ impl World {
         if let Ok(id) = node.client.notify(self.now, target, payload.clone(), timeout) {
             self.trace.line(self.now, format_args!("client {n} notifies {object} {payload:?} {timeout:?}"));
             let deadline = self.now.saturating_add(timeout + Duration::from_secs(5));
-            node.tickets.insert(id, Ticket { object, payload, deadline });
+            node.tickets.insert(id, Ticket { object, payload, begun: self.now, deadline });
         }
     }
 
@@ -69,7 +71,7 @@ impl World {
         if node.wanted().count() >= self.plan.watches {
             return;
         }
-        let options = node.options(self.plan.slow_users);
+        let options = node.options(self.plan.slow_users, self.plan.steady);
         // Most users make the object first.
         if !node.dice.one_in(8) {
             let create = Call::Create { exclusive: false };
@@ -208,7 +210,7 @@ impl World {
         self.lives += 1;
         let dice = self.nodes[n].dice.clone();
         let frozen = self.nodes[n].frozen;
-        self.nodes[n] = Node::new(self.now, self.lives, dice, &self.servers);
+        self.nodes[n] = Node::new(self.now, self.lives, dice, &self.servers, self.plan.skew);
         self.nodes[n].frozen = frozen;
         self.drain(n);
     }
@@ -227,6 +229,9 @@ impl World {
             }
             Event::Connected { global_id, .. } | Event::IdentityChanged { global_id } => {
                 self.nodes[n].numbers.insert(global_id);
+            }
+            Event::OsdFault { osd, fault: fault @ ConnFault::Auth(_), .. } if self.plan.steady => {
+                self.violate(format!("osd.{osd} did not let client {n} in: {fault}"));
             }
             Event::Closed { .. } => self.restart_node(n),
             _ => {}
@@ -291,10 +296,29 @@ impl World {
             if let WatchEvent::Live(live) = &event {
                 self.model.registered(record, WatcherId { client: live.global_id, cookie: live.cookie });
             }
+            if let WatchEvent::Error(error) = &event {
+                self.check_loss(n, record, error);
+            }
             if let Err(why) = self.model.on_event(record, &self.nodes[n].numbers, &event) {
                 return self.violate(format!("client {n}, watch {id:?}: {why}"));
             }
             self.on_watch_event(n, id, record, event);
+        }
+    }
+
+    fn is_registered(&self, record: usize, watcher: WatcherId) -> bool {
+        let object = self.model.watches[record].object.clone();
+        let pools = ["one", "two"].into_iter();
+        let found = pools.filter_map(|pool| self.servers.watchers(&ObjectRef::new(pool, object.clone())));
+        found.flatten().any(|entry| watcher_id(&entry) == watcher)
+    }
+
+    /// What a watch says of its loss must be true.
+    fn check_loss(&mut self, n: usize, record: usize, error: &WatchError) {
+        let watched = &self.model.watches[record];
+        let Some(live) = watched.live else { return };
+        if error.cause == LossCause::Disconnected && self.is_registered(record, live) {
+            self.violate(format!("client {n} counts {live:?} as gone, and its OSD has it"));
         }
     }
 
@@ -311,8 +335,9 @@ impl World {
                     let wait = self.nodes[n].dice.span(Duration::ZERO, Duration::from_secs(8));
                     self.agenda.at(self.now.saturating_add(wait), Item::Register(n, record));
                 }
-                if self.plan.faults.is_empty() && error.cause == LossCause::Lease {
-                    self.violate(format!("client {n} lost {id:?} without any fault: {error}"));
+                let quiet = self.plan.faults.is_empty() && error.cause == LossCause::Lease;
+                if quiet || self.plan.steady {
+                    self.violate(format!("client {n} lost {id:?} without any reason: {error}"));
                 }
             }
             WatchEvent::Closed => {
@@ -391,6 +416,15 @@ impl World {
             return self.violate(format!("client {n}: {id:?} has a second outcome, {outcome:?}"));
         };
         self.check_deadline(n, Some(ticket.deadline), "a notify");
+        let quiet = matches!(outcome, NotifyOutcome::AcceptedOutcomeUnknown { notify_id }
+            if self.was_taken_soon(n, &ticket, *notify_id));
+        let last = self.now >= self.plan.check && !matches!(outcome, NotifyOutcome::Done(_));
+        if quiet || last {
+            self.violate(format!(
+                "client {n}: {:?} ended with {outcome:?} while all was well",
+                ticket.payload
+            ));
+        }
         let (report, code) = match outcome {
             NotifyOutcome::Done(report) => (report, 0),
             NotifyOutcome::TimedOut(report) => (report, -ETIMEDOUT),
@@ -414,6 +448,15 @@ impl World {
                 self.outcomes += 1;
             }
         }
+    }
+
+    /// Whether nothing broke and an OSD took a notify so soon that it ended well before its ticket did. Another
+    /// identity of the client sends it anew.
+    fn was_taken_soon(&self, n: usize, ticket: &Ticket, notify_id: u64) -> bool {
+        let sent = self.model.truth.notifies.get(&(object_name(ticket.object), notify_id));
+        let soon = ticket.begun.saturating_add(Duration::from_secs(2));
+        let quiet = self.plan.faults.is_empty() && self.nodes[n].numbers.len() == 1;
+        quiet && sent.is_some_and(|sent| sent.at <= soon)
     }
 
     fn check_deadline(&mut self, n: usize, deadline: Option<linger_core::Timestamp>, what: &str) {
@@ -445,6 +488,11 @@ impl World {
             self.drain(n);
         }
     }
+}
+
+/// Whose registration it is.
+pub(crate) fn watcher_id(entry: &Watcher) -> WatcherId {
+    WatcherId { client: entry.name.num.cast_unsigned(), cookie: entry.cookie }
 }
 
 pub(crate) fn object_name(object: usize) -> Name {

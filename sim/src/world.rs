@@ -4,15 +4,16 @@ use crate::agenda::{Agenda, Item};
 use crate::dice::Dice;
 use crate::model::Model;
 use crate::net::Net;
-use crate::node::Node;
+use crate::node::{Node, UNIX_EPOCH};
 use crate::plan::{Plan, START};
 use crate::trace::Trace;
-use crate::user::object_name;
+use crate::user::{object_name, watcher_id};
 use linger_core::{Call, Timestamp, UnixTime};
-use linger_mini_cluster::Servers;
+use linger_mini_cluster::{Deed, Servers};
 use linger_wire::msg::WatcherId;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// A promise that was broken.
@@ -65,6 +66,8 @@ pub(crate) struct World {
     pub notifies: u64,
     pub outcomes: u64,
     pub calm: bool,
+    /// Watches that OSDs dropped just now.
+    expired: Vec<WatcherId>,
     violation: Option<Violation>,
     steps: u64,
 }
@@ -72,18 +75,23 @@ pub(crate) struct World {
 /// Runs a plan to its end.
 ///
 /// # Errors
-/// The first promise that was broken.
+/// The first promise that was broken; a panic is one, too.
 pub fn run(plan: &Plan, trace: &mut Trace) -> Result<Stats, Violation> {
     let mut world = World::new(plan.clone(), std::mem::replace(trace, Trace::Off));
-    let result = world.play();
-    *trace = world.trace;
-    result
+    // After a panic nothing of the world is used but its clock.
+    let result = catch_unwind(AssertUnwindSafe(|| world.play()));
+    *trace = std::mem::replace(&mut world.trace, Trace::Off);
+    result.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
+        Err(Violation { at: world.now, what: format!("panicked: {text}") })
+    })
 }
 
 impl World {
     fn new(plan: Plan, trace: Trace) -> Self {
         let now = Timestamp::from_micros(START);
-        let unix = UnixTime(Duration::from_secs(1_700_000_000) + now.saturating_since(Timestamp::default()));
+        let unix = UnixTime(Duration::from_secs(UNIX_EPOCH) + now.saturating_since(Timestamp::default()));
         let mut dice = Dice::new(plan.seed, 1);
         let mut servers = Servers::new(now, unix, plan.settings.clone(), dice.seed());
         servers.keep_journal(matches!(trace, Trace::Print));
@@ -93,7 +101,7 @@ impl World {
         net.window = plan.window;
         net.cuts = plan.cuts;
         let nodes = (0..plan.clients)
-            .map(|n| Node::new(now, n as u64, Dice::new(plan.seed, 100 + n as u64), &servers))
+            .map(|n| Node::new(now, n as u64, Dice::new(plan.seed, 100 + n as u64), &servers, plan.skew))
             .collect();
         let mut agenda = Agenda::default();
         for (n, fault) in plan.faults.iter().enumerate() {
@@ -116,6 +124,7 @@ impl World {
             notifies: 0,
             outcomes: 0,
             calm: false,
+            expired: Vec::new(),
             violation: None,
             steps: 0,
         }
@@ -169,7 +178,6 @@ impl World {
             Item::Look(n, record) => self.look(n, record),
             Item::Answer(n) => self.on_answer(n),
             Item::Register(n, record) => self.on_register(n, record),
-            Item::Lease(watcher) => self.check_lease(watcher),
             Item::Fault(n) => self.begin(n),
             Item::Heal(n) => self.heal(n),
             Item::Calm => self.on_calm(),
@@ -191,13 +199,25 @@ impl World {
                 self.trace
                     .line(self.now, format_args!("osd.{} {} {:?}", record.osd, record.object, record.deed));
             }
-            let Some(watcher) = self.model.truth.take(record) else { continue };
-            // An OSD that drops a watch says so to a client that is there.
-            let known = (self.plan.latency + self.plan.jitter) * 4 + self.plan.late;
-            self.agenda.at(self.now.saturating_add(known), Item::Lease(watcher));
+            match &record.deed {
+                Deed::WatchExpired(watcher) => self.expired.push(*watcher),
+                Deed::NotHeld => self.violate(format!("a client did not hold {}", record.object)),
+                Deed::PingedUnbound(watcher) => {
+                    self.violate(format!("{watcher:?} pinged and was not reconnected"));
+                }
+                Deed::AckedAgain { watcher, .. } if self.plan.faults.is_empty() => {
+                    self.violate(format!("{watcher:?} answered a notify of {} twice", record.object));
+                }
+                _ => {}
+            }
+            self.model.truth.take(record);
+        }
+        while let Some(watcher) = self.expired.pop() {
+            self.check_lease(watcher);
         }
     }
 
+    /// An OSD dropped a watch for want of pings: its client must not count on it any more.
     fn check_lease(&mut self, watcher: WatcherId) {
         let Some(watched) = self.model.find(watcher) else { return };
         let truth = &self.model.truth;
@@ -213,7 +233,7 @@ impl World {
         let Some(status) = status.filter(|status| status.cookie == watcher.cookie && status.is_live) else {
             return;
         };
-        if status.lease_left > self.plan.late {
+        if !status.lease_left.is_zero() {
             let n = watched.node;
             self.violate(format!(
                 "client {n} counts {watcher:?} as live for another {:?}, while its OSD dropped it for want of pings",
@@ -289,10 +309,7 @@ impl World {
         for object in 0..self.plan.objects {
             let target = self.object(object);
             let registered = self.servers.watchers(&target).unwrap_or_default();
-            let registered: BTreeSet<WatcherId> = registered
-                .iter()
-                .map(|watcher| WatcherId { client: watcher.name.num.cast_unsigned(), cookie: watcher.cookie })
-                .collect();
+            let registered: BTreeSet<WatcherId> = registered.iter().map(watcher_id).collect();
             let wanted: BTreeSet<WatcherId> = self.wanted(object).collect();
             if registered != wanted {
                 return self

@@ -38,3 +38,33 @@ fn a_notify_delivered_twice() {
 fn leases_that_outlived_the_osds_timer() {
     holds([6, 82, 100, 138, 141, 153, 296]);
 }
+
+/// Tickets of an hour are renewed in time for a week: OSDs let the clients in whenever connections break, and no
+/// watch is lost.
+#[test]
+fn a_week_of_renewals() {
+    week(0);
+}
+
+/// What a ticket is good for is a span, not a date: a client whose wall clock is a day fast or slow fares no worse.
+#[test]
+fn a_week_with_a_clock_that_is_a_day_fast() {
+    week(86_400);
+}
+
+#[test]
+fn a_week_with_a_clock_that_is_a_day_slow() {
+    week(-86_400);
+}
+
+fn week(skew: i64) {
+    match run(&Plan::week(1, skew), &mut Trace::Off) {
+        Err(violation) => panic!("{violation}"),
+        Ok(stats) => {
+            assert!(
+                stats.simulated.as_secs() >= 7 * 86_400 && stats.watches > 0 && stats.outcomes > 100,
+                "{stats:?}"
+            );
+        }
+    }
+}
