@@ -5,6 +5,7 @@ mod cluster;
 mod demo;
 mod idle;
 mod matrix;
+mod mutants;
 mod sim;
 mod test;
 mod tree;

@@ -2,6 +2,7 @@
 
 use super::module_map;
 use super::tally::Tally;
+use crate::mutants;
 use crate::tree::{cargo, root};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -19,6 +20,7 @@ pub(super) fn tidy() -> Result<Tally> {
         ("module map", module_map::check()),
         ("licences", licences()),
         ("no C", no_c()),
+        ("mutants", mutants::check()),
     ] {
         match result {
             Ok(()) => tally.passed += 1,
