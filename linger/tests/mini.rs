@@ -135,3 +135,19 @@ fn the_demo_shows_a_loss_and_the_return() {
     assert!(!text.contains('\x1b'), "no colours but on terminals");
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
+
+/// On a terminal there is a picture, drawn again and again.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_demo_is_a_picture_on_a_terminal() {
+    let command = format!("stty cols 100 rows 30; {} demo", env!("CARGO_BIN_EXE_linger"));
+    let script = Command::new("script").args(["-qec", &command, "/dev/null"]).stdin(Stdio::null()).output();
+    // script(1) makes the terminal; where it is not there the rendering's own tests have to do.
+    let Ok(output) = script else { return };
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(text.matches("\x1b[18F").count() > 20, "it is drawn over itself:\n{text}");
+    for words in ["DEAD, has it]", "LOST, deaf for", "welcome back"] {
+        assert!(text.contains(words), "{words} is not in:\n{text}");
+    }
+}
