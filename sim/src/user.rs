@@ -336,7 +336,9 @@ impl World {
                     self.agenda.at(self.now.saturating_add(wait), Item::Register(n, record));
                 }
                 let quiet = self.plan.faults.is_empty() && error.cause == LossCause::Lease;
-                if quiet || self.plan.steady {
+                // The object of a watch that never was live may not be there yet.
+                let was_live = self.model.watches[record].live.is_some();
+                if quiet || self.plan.steady && was_live {
                     self.violate(format!("client {n} lost {id:?} without any reason: {error}"));
                 }
             }
