@@ -10,7 +10,8 @@ use std::process::{Command, ExitCode};
 /// What to do; `--help` after `--` says what there is.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// For linger-sim: --seeds A..B, --minutes M, --trace, --large, --keep-going, --jobs N; or --mutants [NAME]..
+    /// For linger-sim: --seeds A..B, --minutes M, --trace, --large, --keep-going, --jobs N; or --mutants,
+    /// with or without names.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     words: Vec<OsString>,
 }

@@ -22,7 +22,8 @@
 //!     .key("AQAIHOBmAAAAABAAAAECAwQFBgcICQoLDA0ODw==")
 //!     .mon_host("10.0.0.1,10.0.0.2")
 //!     .build()?;
-//! assert_eq!(settings.mon_host.unwrap().candidates().count(), 2);
+//! // Each of the two at the port of msgr2, 3300, and at that of msgr1, 6789.
+//! assert_eq!(settings.mon_host.unwrap().candidates().count(), 4);
 //! # Ok::<(), linger_client::config::ConfigError>(())
 //! ```
 
