@@ -24,7 +24,7 @@ const OWN: &[&str] = &[
 ];
 
 /// Tests of what only a cluster with keys refuses.
-const KEYS: &[&str] = &["a_wrong_key", "caps"];
+const KEYS: &[&str] = &["a_wrong_key", "caps", "must_be_secure"];
 
 /// The main ways through everything, for when there is little time.
 const SHORT: &[&str] = &["both_ways::", "modes::the_first", "watches::", "placement::", "objects::"];
