@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,12 @@ impl Running {
     }
 }
 
+/// The first of two ports that are free, below those that the system hands out to everybody: a monitor's and an OSD's.
+fn two_free_ports() -> u16 {
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    (32_600..32_766).step_by(2).find(|port| is_free(*port) && is_free(port + 1)).unwrap()
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         _ = self.0.kill();
@@ -78,8 +85,7 @@ fn a_cluster_runs_until_it_is_told_to_end() {
 #[test]
 fn a_port_and_a_folder_can_be_named() {
     let dir = tempfile::tempdir().unwrap();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let port = free.to_string();
+    let port = two_free_ports().to_string();
     let mut mini = Running::start(&[
         "--json",
         "mini",
