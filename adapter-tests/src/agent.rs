@@ -32,7 +32,7 @@ macro_rules! agent_conformance {
         /// On a cluster of its own, as it stops daemons.
         #[test]
         fn a_watch_is_lost_and_comes_back() -> $crate::Result<()> {
-            $crate::need_daemons!();
+            $crate::testbed::need_ceph!(Ok(()));
             $crate::agent::a_watch_is_lost_and_comes_back($program)
         }
     };

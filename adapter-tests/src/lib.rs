@@ -54,18 +54,6 @@ pub trait Adapter: Clone + Send + Sync + 'static {
     }
 }
 
-/// Ends a test that stops daemons, and so boots a cluster of its own, where none can be had.
-#[macro_export]
-macro_rules! need_daemons {
-    () => {{
-        fn here() {}
-        if let Err(why) = $crate::testbed::available() {
-            $crate::testbed::skip(std::any::type_name_of_val(&here), &why);
-            return Ok(());
-        }
-    }};
-}
-
 /// Makes a test of each case.
 #[macro_export]
 macro_rules! conformance {
@@ -125,7 +113,7 @@ macro_rules! conformance {
         }
 
         // On clusters of their own, as they stop daemons.
-        $crate::conformance! { $adapter => $crate::need_daemons!();
+        $crate::conformance! { $adapter => $crate::testbed::need_ceph!(Ok(()));
             daemons:
                 with_all_daemons_dead_everything_ends_in_time,
                 maps_on_demand_are_enough,

@@ -2,14 +2,11 @@
 
 use anyhow::Result;
 use linger_chaos::Mix;
-use linger_testbed::{available, skip};
+use linger_testbed::need_ceph;
 use std::time::Duration;
 
 #[test]
 fn a_random_mix() -> Result<()> {
-    if let Err(why) = available() {
-        skip("mix::a_random_mix", &why);
-        return Ok(());
-    }
+    need_ceph!(Ok(()));
     Mix::new(Duration::from_secs(120))?.run()?.check()
 }

@@ -1,7 +1,7 @@
 //! The list of what every adapter has to do, on a real cluster.
 
 use anyhow::Result;
-use linger_adapter_tests::{Adapter, conformance, need_daemons, testbed};
+use linger_adapter_tests::{Adapter, conformance, testbed};
 use linger_tokio::{ConnectOptions, Connecting, Error};
 use std::future::Future;
 
@@ -11,7 +11,7 @@ conformance!(Tokio);
 conformance! { Tokio => testbed::need_cluster!(Ok(()));
     modes: the_first_mode_of_the_list_that_the_cluster_allows_is_taken;
 }
-conformance! { Tokio => need_daemons!();
+conformance! { Tokio => testbed::need_ceph!(Ok(()));
     own_modes:
         the_cluster_s_log_shows_the_mode_that_was_asked_for,
         a_mode_that_the_cluster_refuses_is_named,

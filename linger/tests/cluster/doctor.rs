@@ -3,7 +3,7 @@
 use crate::object;
 use crate::tool::{bare, linger};
 use anyhow::{Context, Result, ensure};
-use linger_testbed::{Cluster, Daemon, PoolKind, Release, available, need_cluster, shared, skip};
+use linger_testbed::{Cluster, Daemon, PoolKind, Release, need_ceph, need_cluster, shared};
 use serde_json::Value;
 use std::fs;
 
@@ -122,10 +122,7 @@ fn missing_caps_are_named() -> Result<()> {
 
 #[test]
 fn an_osd_out_of_reach_is_named() -> Result<()> {
-    if let Err(why) = available() {
-        skip("doctor::an_osd_out_of_reach_is_named", &why);
-        return Ok(());
-    }
+    need_ceph!(Ok(()));
     let cluster = Cluster::builder().osds(1).boot()?;
     cluster.pool("doctor", PoolKind::Replicated, 8)?;
     // The map goes on calling it up.
@@ -145,10 +142,7 @@ fn an_osd_out_of_reach_is_named() -> Result<()> {
 /// An upgraded cluster whose old keys are still there, and no longer allowed.
 #[test]
 fn a_key_of_a_type_that_is_no_longer_allowed_is_named() -> Result<()> {
-    if let Err(why) = available() {
-        skip("doctor::a_key_of_a_type_that_is_no_longer_allowed_is_named", &why);
-        return Ok(());
-    }
+    need_ceph!(Ok(()));
     let cluster = Cluster::builder().release(Release::Tentacle).osds(1).boot()?;
     let allow = |ciphers| cluster.run(&["ceph", "mon", "set", "auth_allowed_ciphers", ciphers]);
     cluster.run(&["ceph", "config", "set", "mon", "mon_auth_allow_insecure_key", "true"])?;

@@ -2,15 +2,12 @@
 
 use crate::tool::{Running, bare};
 use anyhow::{Context, Result, ensure};
-use linger_testbed::{Cluster, Daemon, PoolKind, available, skip};
+use linger_testbed::{Cluster, Daemon, PoolKind, need_ceph};
 use std::time::Duration;
 
 #[test]
 fn a_watch_outlives_its_osd() -> Result<()> {
-    if let Err(why) = available() {
-        skip("losses::a_watch_outlives_its_osd", &why);
-        return Ok(());
-    }
+    need_ceph!(Ok(()));
     let cluster = Cluster::builder().osds(3).boot()?;
     let pool = cluster.pool("losses", PoolKind::Replicated, 8)?;
     let object = pool.object("object");

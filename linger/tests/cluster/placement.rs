@@ -2,7 +2,7 @@
 
 use crate::tool::bare;
 use anyhow::{Context, Result, ensure};
-use linger_testbed::{Cluster, Daemon, Release, available, skip};
+use linger_testbed::{Cluster, Daemon, Release, need_ceph};
 use serde_json::{Value, json};
 
 const OBJECTS_A_POOL: usize = 2_000;
@@ -26,10 +26,7 @@ fn pools() -> [(&'static str, Value); 5] {
 
 #[test]
 fn map_equals_ceph_osd_map() -> Result<()> {
-    if let Err(why) = available() {
-        skip("placement::map_equals_ceph_osd_map", &why);
-        return Ok(());
-    }
+    need_ceph!(Ok(()));
     // Weights and upmaps are changed: not for the cluster that other tests share.
     let cluster = Cluster::builder().release(Release::Pacific).osds(6).boot()?;
     make_pools(&cluster)?;

@@ -11,18 +11,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Ends the test when Ceph's tools can not be had here: it is counted as skipped then.
-macro_rules! need_tools {
-    () => {{
-        fn here() {}
-        if let Err(why) = linger_testbed::available() {
-            linger_testbed::skip(std::any::type_name_of_val(&here), &why);
-            return Ok(());
-        }
-    }};
-}
-pub(crate) use need_tools;
-
 /// Both modes, so that a client has what it prefers.
 pub const BOTH: &[ConMode] = &[ConMode::Crc, ConMode::Secure];
 

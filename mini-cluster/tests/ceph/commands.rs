@@ -1,9 +1,9 @@
 //! `ceph`, with the commands that need no mgr.
 
-use super::bench::{BOTH, Bench, need_tools};
+use super::bench::{BOTH, Bench};
 use anyhow::{Context, Result, bail, ensure};
 use linger_mini_cluster::{Auth, KeyType};
-use linger_testbed::Release;
+use linger_testbed::{Release, need_ceph};
 use linger_tokio::ObjectRef;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
@@ -186,12 +186,12 @@ fn refusals(bench: &Bench, ceph: &mut Shell) -> Result<()> {
 
 #[test]
 fn pacific() -> Result<()> {
-    need_tools!();
+    need_ceph!(Ok(()));
     tour(&Bench::new(Release::Pacific, Auth::Cephx(KeyType::Aes), BOTH)?)
 }
 
 #[test]
 fn tentacle() -> Result<()> {
-    need_tools!();
+    need_ceph!(Ok(()));
     tour(&Bench::new(Release::Tentacle, Auth::Cephx(KeyType::Aes256k), BOTH)?)
 }

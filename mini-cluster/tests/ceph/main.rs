@@ -4,13 +4,13 @@ mod bench;
 mod commands;
 
 use anyhow::{Result, bail, ensure};
-use bench::{BOTH, Bench, need_tools};
+use bench::{BOTH, Bench};
 use linger_mini_cluster::{Auth, ConMode, KeyType, Session, Who};
-use linger_testbed::Release;
+use linger_testbed::{Release, need_ceph};
 
 /// What `rados` can do with objects and watches, in connections of these modes.
 fn tour(release: Release, auth: Auth, modes: &[ConMode]) -> Result<()> {
-    need_tools!();
+    need_ceph!(Ok(()));
     let bench = Bench::new(release, auth, modes)?;
     let file = bench.dir.path().join("content");
     let (path, back) = (file.display().to_string(), bench.dir.path().join("back").display().to_string());

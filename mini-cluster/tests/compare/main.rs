@@ -7,6 +7,7 @@ mod script;
 mod site;
 
 use anyhow::{Result, ensure};
+use linger_testbed::need_ceph;
 use site::Site;
 
 /// A client that a script drives; all its calls wait.
@@ -57,7 +58,7 @@ fn compare(run: fn(&Site) -> Result<Vec<String>>) -> Result<()> {
 
 #[test]
 fn ceph_sees_the_same() -> Result<()> {
-    site::need_tools!();
+    need_ceph!(Ok(()));
     compare(|site| {
         let actors = [site.ceph()?, site.ceph()?, site.ceph()?];
         let mut lines = script::play(site, &actors.each_ref().map(|actor| actor as &dyn Actor))?;
@@ -68,7 +69,7 @@ fn ceph_sees_the_same() -> Result<()> {
 
 #[test]
 fn linger_sees_the_same() -> Result<()> {
-    site::need_tools!();
+    need_ceph!(Ok(()));
     compare(|site| {
         let actors = [site.linger()?, site.linger()?, site.linger()?];
         let mut lines = script::play(site, &actors.each_ref().map(|actor| actor as &dyn Actor))?;

@@ -15,18 +15,6 @@ pub const POOL: &str = "compare";
 /// A user that may only read.
 const READER: &str = "client.reader";
 
-/// Ends the test when no Ceph can be had here: it is counted as skipped then.
-macro_rules! need_tools {
-    () => {{
-        fn here() {}
-        if let Err(why) = linger_testbed::available() {
-            linger_testbed::skip(std::any::type_name_of_val(&here), &why);
-            return Ok(());
-        }
-    }};
-}
-pub(crate) use need_tools;
-
 pub struct Site {
     conf: PathBuf,
     root: Root,
