@@ -102,41 +102,51 @@ impl Queue {
         }
     }
 
-    /// Adds a notify within a bound, or sheds by policy. `room` says whether the client's budget for
-    /// all watches has room for it.
+    /// Adds a notify within a bound, or sheds by policy. `room` is how many bytes of payload the client's
+    /// budget for all watches has left.
     pub(super) fn offer(
         &mut self,
         now: Timestamp,
         notify: Notify,
         max: usize,
-        room: bool,
+        room: usize,
         when_full: WhenFull,
     ) -> Offered {
-        if self.notifies < max && room {
+        let len = notify.payload.len();
+        if self.notifies < max && room >= len {
             self.add(now, notify);
             return Offered::Queued;
         }
-        let mut shed = VecDeque::new();
-        match when_full {
+        let in_the_way = match when_full {
             WhenFull::Close => return Offered::Close(shed_of(&notify)),
-            WhenFull::KeepNewest if self.notifies > 0 => {
-                shed.extend(self.drop_oldest());
-                self.overflow(now, shed.len());
-                self.add(now, notify);
+            WhenFull::KeepOldest => None,
+            WhenFull::KeepNewest => self.in_the_way(len, max - 1, room),
+            WhenFull::Coalesce => self.in_the_way(len, 0, room),
+        };
+        let Some(count) = in_the_way else {
+            self.overflow(now, 1);
+            return Offered::Shed([shed_of(&notify)].into());
+        };
+        let shed: VecDeque<Shed> = (0..count).filter_map(|_| self.drop_oldest()).collect();
+        self.overflow(now, shed.len());
+        self.add(now, notify);
+        Offered::Shed(shed)
+    }
+
+    /// How many of the oldest notifies have to go for so many bytes, and for no more than `most` of them to
+    /// stay; `None` if all of them are too few.
+    fn in_the_way(&self, len: usize, most: usize, mut room: usize) -> Option<usize> {
+        let mut count = 0;
+        for (_, event) in &self.events {
+            if self.notifies - count <= most && room >= len {
+                break;
             }
-            WhenFull::Coalesce if self.notifies > 0 => {
-                while let Some(oldest) = self.drop_oldest() {
-                    shed.push_back(oldest);
-                }
-                self.overflow(now, shed.len());
-                self.add(now, notify);
-            }
-            WhenFull::KeepOldest | WhenFull::KeepNewest | WhenFull::Coalesce => {
-                shed.push_back(shed_of(&notify));
-                self.overflow(now, 1);
+            if let WatchEvent::Notify(notify) = event {
+                count += 1;
+                room = room.saturating_add(notify.payload.len());
             }
         }
-        Offered::Shed(shed)
+        (room >= len).then_some(count)
     }
 
     fn add(&mut self, now: Timestamp, notify: Notify) {
@@ -190,17 +200,20 @@ mod tests {
     use super::*;
     use crate::ids::{WatchId, WatchKey};
     use crate::output::AckToken;
-    use bytes::Bytes;
     use linger_wire::EntityName;
     use slotmap::Key;
 
     fn notify(notify_id: u64) -> Notify {
+        sized(notify_id, 1)
+    }
+
+    fn sized(notify_id: u64, len: usize) -> Notify {
         let watch = WatchId::from(WatchKey::null());
         Notify {
             notify_id,
             from: EntityName::client(1),
             version: 0,
-            payload: Bytes::from_static(b"x"),
+            payload: vec![b'x'; len].into(),
             token: AckToken { watch, cookie: 1, notify_id },
         }
     }
@@ -208,7 +221,7 @@ mod tests {
     fn offer(queue: &mut Queue, ids: core::ops::RangeInclusive<u64>, when_full: WhenFull) -> Vec<u64> {
         let mut shed = Vec::new();
         for id in ids {
-            match queue.offer(Timestamp::default(), notify(id), 2, true, when_full) {
+            match queue.offer(Timestamp::default(), notify(id), 2, 1, when_full) {
                 Offered::Queued => {}
                 Offered::Shed(list) => shed.extend(list.iter().map(|s| s.notify_id)),
                 Offered::Close(s) => shed.push(s.notify_id + 1000),
@@ -242,6 +255,42 @@ mod tests {
             let mut seen = taken(&mut queue);
             seen.sort_by_key(|event| !event.starts_with("lost") && when_full != WhenFull::KeepOldest);
             assert_eq!(seen, events, "{when_full:?}");
+        }
+    }
+
+    /// Ten bytes for 4, 3 and 3, and then for one more.
+    #[test]
+    fn policies_at_the_budget() {
+        use WhenFull::{Close, Coalesce, KeepNewest, KeepOldest};
+        let cases: [(WhenFull, usize, &[u64]); 9] = [
+            (KeepOldest, 1, &[4]),
+            (KeepNewest, 4, &[1]),
+            (KeepNewest, 5, &[1, 2]),
+            (KeepNewest, 10, &[1, 2, 3]),
+            (KeepNewest, 11, &[4]),
+            (Coalesce, 1, &[1, 2, 3]),
+            (Coalesce, 10, &[1, 2, 3]),
+            (Coalesce, 11, &[4]),
+            (Close, 1, &[4]),
+        ];
+        for (when_full, len, expected) in cases {
+            let (mut queue, mut room) = (Queue::default(), 10);
+            for (id, len) in [(1, 4), (2, 3), (3, 3)] {
+                let offered = queue.offer(Timestamp::default(), sized(id, len), 9, room, when_full);
+                assert_eq!(offered, Offered::Queued, "{when_full:?}");
+                room -= len;
+            }
+            let offered = queue.offer(Timestamp::default(), sized(4, len), 9, room, when_full);
+            let shed: Vec<u64> = match offered {
+                Offered::Queued => Vec::new(),
+                Offered::Shed(list) => list.iter().map(|shed| shed.notify_id).collect(),
+                Offered::Close(shed) => vec![shed.notify_id],
+            };
+            assert_eq!(shed, expected, "{when_full:?} {len}");
+            let kept: usize = core::iter::from_fn(|| queue.pop())
+                .map(|event| if let WatchEvent::Notify(notify) = event { notify.payload.len() } else { 0 })
+                .sum();
+            assert!(kept <= 10, "{when_full:?} {len}: {kept}");
         }
     }
 

@@ -254,6 +254,29 @@ fn one_budget_for_all_watches() {
     assert!(matches!(sim.client.next(one), Some(WatchEvent::Notify(_))));
 }
 
+/// What comes is larger than what it would take the place of.
+#[test]
+fn no_policy_exceeds_the_budget() {
+    for when_full in [WhenFull::KeepNewest, WhenFull::Coalesce] {
+        let mut config = crate::support::config(1);
+        config.limits.notify_bytes = 10;
+        let mut sim = Sim::new(config);
+        sim.settle();
+        let opts = WatchOptions { when_full, ..WatchOptions::default() };
+        let watch = sim.client.watch(sim.now, object("obj"), opts).unwrap();
+        sim.settle();
+        sim.live(watch);
+        let osd = sim.primary(&object("obj"));
+        sim.lazy = true;
+        for (id, payload) in [(71, &b"12345"[..]), (72, b"12345"), (73, b"1234567"), (74, b"12345678901")] {
+            sim.notify(osd, 1, id, payload);
+            let kept = sim.client.totals(sim.now).queued_bytes;
+            assert!(kept <= 10, "{when_full:?}: {kept} bytes after {id}");
+        }
+        assert_eq!(sim.client.totals(sim.now).shed, 3, "{when_full:?}");
+    }
+}
+
 #[test]
 fn tokens_that_are_never_spent_do_not_pile_up() {
     let (mut sim, watch) = watching();
