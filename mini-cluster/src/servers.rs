@@ -99,6 +99,7 @@ impl Servers {
         let epoch = kept.map.epoch;
         self.maps = Maps::new(OsdMap::clone(&kept.map), self.settings.epochs);
         self.osds.iter_mut().for_each(|osd| osd.epoch = epoch);
+        self.timers.at(self.now, Timer::Blocklist);
     }
 
     /// The cluster's id.
@@ -392,6 +393,7 @@ impl Servers {
                 self.with_osd(osd, |osd, cx| osd.on_notify_timer(object, notify_id, cx));
             }
             Timer::Down { osd, nonce } => self.on_dead(osd, nonce),
+            Timer::Blocklist => self.expire_blocklist(),
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) enum Timer {
     Notify { osd: i32, object: ObjectId, notify_id: u64 },
     /// The monitors notice that an OSD's process is gone.
     Down { osd: i32, nonce: u32 },
+    /// The time of a blocklisted client may be over.
+    Blocklist,
 }
 
 impl Timer {
@@ -30,7 +32,7 @@ impl Timer {
             | Self::Active { osd }
             | Self::Watch { osd, .. }
             | Self::Notify { osd, .. } => Some(osd),
-            Self::Down { .. } => None,
+            Self::Down { .. } | Self::Blocklist => None,
         }
     }
 }

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use linger_mini_cluster::{Auth, Builder, KeyType, MiniCluster};
 use linger_tokio::config::Settings;
 use linger_tokio::{Cluster, ObjectRef, WatchEvent, WatchOptions};
+use linger_wire::{AddrType, EntityAddr};
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::Path;
@@ -48,6 +49,10 @@ async fn a_cluster_goes_on_after_a_restart() -> Result<()> {
     let (fsid, epoch) = mini.with(|servers, _| (servers.fsid(), servers.map().epoch));
     let key = mini.admin_key().to_owned();
     let id = cluster.global_id();
+    // Its time is over while nothing runs.
+    let sock = "127.0.0.9:0".parse()?;
+    let stranger = EntityAddr { kind: AddrType::ANY, nonce: 7, sock: Some(sock) };
+    mini.with(move |servers, now| servers.blocklist(now, stranger, Duration::from_millis(1500)));
     drop(mini);
 
     let mini = MiniCluster::builder().port(port).dir(dir.path()).start()?;
@@ -56,6 +61,13 @@ async fn a_cluster_goes_on_after_a_restart() -> Result<()> {
     ensure!(same == fsid && newer > epoch, "{same} {newer}");
     let event = timeout(PATIENCE, watch.next()).await?;
     ensure!(matches!(&event, Some(WatchEvent::Live(live)) if !live.may_have_missed), "{event:?}");
+    let locked_out = || mini.with(|servers, _| !servers.map().blocklist.entries.is_empty());
+    timeout(PATIENCE, async {
+        while locked_out() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await?;
     ensure!(pool.read("greeting", 0, 0).await?.data.as_ref() == b"content");
     ensure!(pool.stat("gone").await.is_err());
     let other = connect(&mini).await?;

@@ -68,6 +68,25 @@ fn a_pool_is_removed_for_who_says_so_twice() {
     assert!(servers.map().pool_id(&"test".into()).is_none());
 }
 
+/// Each in its own time, by an epoch of its own.
+#[test]
+fn who_is_locked_out_is_let_in_when_the_time_is_over() {
+    let mut servers = servers();
+    for (addr, expire) in [("127.0.0.1:0/7", 2.5), ("127.0.0.1:0/8", 600.0), ("127.0.0.1:0/9", 0.0)] {
+        let add = json!({"prefix": "osd blocklist", "blocklistop": "add", "addr": addr, "expire": expire});
+        assert_eq!(ask(&mut servers, "allow *", &add).0, 0, "{addr}");
+    }
+    let mut seen = Vec::new();
+    while let Some(at) = servers.deadline() {
+        servers.tick(at);
+        seen.push((at.as_micros() / 1000, servers.map().blocklist.entries.len(), servers.map().epoch));
+    }
+    seen.dedup();
+    let first = servers.map().epoch - 2;
+    let counts: Vec<_> = seen.iter().map(|(at, left, epoch)| (*at, *left, epoch - first)).collect();
+    assert_eq!(counts, [(0, 2, 0), (2500, 1, 1), (600_000, 0, 2)]);
+}
+
 #[test]
 fn a_time_is_printed_as_ceph_does() {
     use linger_wire::UTime;

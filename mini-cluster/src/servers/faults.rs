@@ -222,9 +222,30 @@ impl Servers {
     pub fn blocklist(&mut self, now: Timestamp, addr: EntityAddr, for_long: Duration) {
         self.at(now);
         let until = self.unix().0.saturating_add(for_long);
-        let sec = u32::try_from(until.as_secs()).unwrap_or(u32::MAX);
-        self.commit(|inc| _ = inc.new_blocklist.insert(addr, UTime { sec, nsec: 0 }));
+        let until =
+            UTime { sec: u32::try_from(until.as_secs()).unwrap_or(u32::MAX), nsec: until.subsec_nanos() };
+        self.commit(|inc| _ = inc.new_blocklist.insert(addr, until));
+        self.timers.at(self.now, Timer::Blocklist);
         self.settle();
+    }
+
+    /// Lets those in again whose time is over, as monitors do (`mon/OSDMonitor.cc`), and looks again when the
+    /// next one's is.
+    pub(super) fn expire_blocklist(&mut self) {
+        let now = self.unix().0;
+        let left = |until: &UTime| Duration::new(until.sec.into(), until.nsec).saturating_sub(now);
+        let entries = &self.map().blocklist.entries;
+        let over: Vec<_> =
+            entries.iter().filter(|(_, until)| left(until).is_zero()).map(|(addr, _)| *addr).collect();
+        let next = entries.values().map(left).filter(|left| !left.is_zero()).min();
+        if !over.is_empty() {
+            self.commit(|inc| inc.old_blocklist = over.into_iter().collect());
+        }
+        if let Some(left) = next {
+            // What is below a microsecond is cut off.
+            let at = self.now.saturating_add(left + Duration::from_micros(1));
+            self.timers.at(at, Timer::Blocklist);
+        }
     }
 
     /// Lets clients in again.
