@@ -105,7 +105,8 @@ impl World {
         let Some(link) = self.net.links.get_mut(&id).filter(|link| link.answered) else { return };
         let room = self.net.window.saturating_sub(link.in_flight);
         let mut outbox = self.nodes[n].client.outbox(conn);
-        let len = outbox.remaining().min(room);
+        let waiting = outbox.remaining();
+        let len = waiting.min(room);
         if len == 0 {
             return;
         }
@@ -117,6 +118,7 @@ impl World {
             let at = link.to_server.push(at, Packet::Bytes(bytes));
             self.agenda.at(at, Item::ToServer(id));
         }
+        self.check_outbox(n, conn, waiting);
     }
 
     /// The client closes a connection.

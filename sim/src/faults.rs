@@ -102,6 +102,7 @@ impl World {
         let now = self.now;
         self.trace.line(now, format_args!("--- {kind:?} {which} for {lasts:?}"));
         let ends = now.saturating_add(lasts).min(self.plan.calm);
+        self.disturbed = self.disturbed.max(ends);
         let (osd, node) = (self.an_osd(which), self.a_node(which));
         match kind {
             Kind::Reset => self.reset(which, true),

@@ -13,12 +13,16 @@
 //! * an answer that a notifier gets is the one that the watcher's user gave, who had the notify;
 //! * each notify and each call has one outcome, in time, and the notify's is that of its OSD;
 //! * when all is well again, each wanted watch is live, the OSDs have exactly those, and a notify reaches all of them;
-//! * a client that waits has nothing to say, and is not woken without end.
+//! * a client that waits has nothing to say, and is not woken without end;
+//! * it keeps no more than its limits say, which some seeds draw tight, and tells when it takes commands again;
+//! * a while after the last fault no lease runs out.
 #![forbid(unsafe_code)]
 
 mod adapter;
 mod agenda;
+mod bounds;
 mod dice;
+mod events;
 mod faults;
 mod model;
 mod net;

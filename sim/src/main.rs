@@ -96,7 +96,7 @@ fn one(seed: u64, options: &Options) -> Result<Stats, Violation> {
     let plan = Plan::new(seed, profile);
     let result = match seed.is_multiple_of(TWICE) && !options.large {
         true => twice(&plan),
-        false => run(&plan, &mut Trace::Off),
+        false => run(&plan, &mut if options.large { Trace::Hours(0) } else { Trace::Off }),
     };
     let violation = match result {
         Err(violation) => violation,

@@ -44,7 +44,7 @@ pub(crate) struct Watched {
     pub left: Option<u64>,
     pub closed: bool,
     /// Notifies may be shed because the user is slow.
-    slow: bool,
+    pub slow: bool,
 }
 
 /// A watch that a user asks for.

@@ -3,6 +3,7 @@
 use crate::dice::Dice;
 use crate::model::RecordId;
 use crate::net::LinkId;
+use crate::plan::Plan;
 use bytes::Bytes;
 use linger_core::auth::{AuthMethod, AuthName, Credentials};
 use linger_core::{
@@ -86,13 +87,14 @@ pub(crate) struct Node {
     pub numbers: BTreeSet<u64>,
     /// A watch said that the cluster locked the client out.
     pub locked_out: bool,
+    /// A command was refused because too much was in flight.
+    pub refused: bool,
 }
 
 impl Node {
-    /// `skew` is how many seconds its wall clock is ahead of the cluster's.
-    pub fn new(now: Timestamp, life: u64, mut dice: Dice, servers: &Servers, skew: i64) -> Self {
-        let config = config(servers);
-        let epoch = Duration::from_secs(UNIX_EPOCH.saturating_add_signed(skew));
+    pub fn new(now: Timestamp, life: u64, mut dice: Dice, servers: &Servers, plan: &Plan) -> Self {
+        let config = Config { limits: plan.limits.clone(), ..config(servers) };
+        let epoch = Duration::from_secs(UNIX_EPOCH.saturating_add_signed(plan.skew));
         let unix = UnixTime(epoch + now.saturating_since(Timestamp::default()));
         let client = Client::new(now, unix, config, dice.seed()).expect("a good configuration");
         Self {
@@ -113,6 +115,7 @@ impl Node {
             dice,
             numbers: BTreeSet::new(),
             locked_out: false,
+            refused: false,
         }
     }
 
@@ -122,11 +125,10 @@ impl Node {
     }
 
     /// How a user might watch.
-    pub fn options(&mut self, slow_users: bool, steady: bool) -> WatchOptions {
+    pub fn options(&mut self, slow_users: bool, leases: &[u64]) -> WatchOptions {
         let dice = &mut self.dice;
-        let timeouts = if steady { [30, 30, 30, 60, 60, 60] } else { [3, 5, 10, 30, 30, 60] };
         WatchOptions {
-            timeout: Duration::from_secs(dice.pick(&timeouts)),
+            timeout: Duration::from_secs(dice.pick(leases)),
             reregister: if dice.one_in(4) { Reregister::Manual } else { Reregister::Automatic },
             queue: if slow_users { dice.pick(&[None, Some(1), Some(4)]) } else { None },
             when_full: dice.pick(&[

@@ -1,8 +1,9 @@
 //! What a seed stands for.
 
+use crate::bounds;
 use crate::dice::Dice;
 use crate::faults::{Fault, Kind};
-use linger_core::Timestamp;
+use linger_core::{Limits, Timestamp};
 use linger_mini_cluster::{Auth, ConMode, KeyType, PoolSpec, Settings};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -24,6 +25,10 @@ pub struct Plan {
     pub(crate) objects: usize,
     /// Watches of one client at a time.
     pub(crate) watches: usize,
+    /// Users have as many watches as they may, from their first deed on.
+    pub(crate) full: bool,
+    /// Leases that users ask for, in seconds.
+    pub(crate) leases: &'static [u64],
     /// A user does something about this often.
     pub(crate) act_every: Duration,
     pub(crate) latency: Duration,
@@ -36,6 +41,8 @@ pub struct Plan {
     pub(crate) slow_users: bool,
     /// Users watch and notify and do nothing else, and nothing that breaks is a reason to lose a watch.
     pub(crate) steady: bool,
+    /// What clients keep at most.
+    pub(crate) limits: Limits,
     /// How many seconds clients' wall clocks are ahead of the cluster's.
     pub(crate) skew: i64,
     pub(crate) settings: Settings,
@@ -49,7 +56,7 @@ pub struct Plan {
 }
 
 /// Between calm and check: the longest lease and the longest waits between attempts.
-const SETTLE: Duration = Duration::from_secs(120);
+pub(crate) const SETTLE: Duration = Duration::from_secs(120);
 /// Between check and end: the longest timeout of a watch that nobody pings.
 const LINGER: Duration = Duration::from_secs(80);
 
@@ -73,6 +80,8 @@ impl Plan {
             clients: if small { 1 + dice.index(4) } else { 200 },
             objects: if small { 1 + dice.index(6) } else { 1000 },
             watches: if small { 1 + dice.index(8) } else { 25 },
+            full: !small,
+            leases: if small { &[3, 5, 10, 30, 30, 60] } else { &[10, 30, 30, 30, 60, 60] },
             act_every: if small { dice.pick(&[ms(2_000), ms(5_000), ms(15_000)]) } else { ms(600_000) },
             latency,
             jitter,
@@ -82,8 +91,9 @@ impl Plan {
             late: dice.pick(&[Duration::ZERO, Duration::from_micros(300), ms(4)]),
             slow_users: dice.one_in(3),
             steady: false,
+            limits: if small { bounds::draw(&mut Dice::new(seed, 6)) } else { Limits::default() },
             skew: 0,
-            settings: settings(&mut dice, mons, osds),
+            settings: settings(seed, &mut dice, mons, osds),
             faults: Vec::new(),
             calm,
             check,
@@ -107,6 +117,7 @@ impl Plan {
         (plan.clients, plan.objects, plan.watches) = (2, 2, 1 + dice.index(2));
         (plan.act_every, plan.window) = (secs(1200), 64 << 10);
         (plan.steady, plan.slow_users, plan.skew) = (true, false, skew);
+        (plan.leases, plan.limits) = (&[30, 60], Limits::default());
         plan.settings.mons = (1..=3).map(|n| SocketAddr::from(([10, 1, 0, n], 6800))).collect();
         plan.settings.auth = Auth::Cephx(dice.pick(&[KeyType::Aes, KeyType::Aes256k]));
         plan.settings.ticket_ttl = secs(3600);
@@ -160,7 +171,7 @@ impl Plan {
 /// When a run starts, in microseconds of its clock.
 pub(crate) const START: u64 = 1_000_000_000;
 
-fn settings(dice: &mut Dice, mons: usize, osds: usize) -> Settings {
+fn settings(seed: u64, dice: &mut Dice, mons: usize, osds: usize) -> Settings {
     let addr = |net: u8, n: usize| SocketAddr::from(([10, 1, net, n as u8 + 1], 6800));
     let mut settings =
         Settings::new((0..mons).map(|n| addr(0, n)).collect(), (0..osds).map(|n| addr(1, n)).collect());
@@ -169,10 +180,13 @@ fn settings(dice: &mut Dice, mons: usize, osds: usize) -> Settings {
         PoolSpec { name: "one".into(), pg_num: dice.pick(&[1, 2, 8, 12]) },
         PoolSpec { name: "two".into(), pg_num: 4 },
     ];
+    // Without keys there is nothing to seal with.
+    settings.modes = vec![ConMode::Crc];
     settings.auth =
         dice.pick(&[Auth::None, Auth::None, Auth::Cephx(KeyType::Aes), Auth::Cephx(KeyType::Aes256k)]);
-    // A cipher under everything would only cost time: frames are tested elsewhere.
-    settings.modes = vec![ConMode::Crc];
+    if settings.auth != Auth::None {
+        settings.modes = modes(&mut Dice::new(seed, 5));
+    }
     settings.ticket_ttl = dice.pick(&[secs(3600), secs(120), secs(40)]);
     settings.login_ttl = dice.pick(&[secs(259_200), secs(200)]);
     settings.down_after = dice.pick(&[Some(Duration::ZERO), Some(secs(2)), Some(secs(20))]);
@@ -181,4 +195,13 @@ fn settings(dice: &mut Dice, mons: usize, osds: usize) -> Settings {
     settings.backoff_on_peering = dice.one_in(2);
     settings.epochs = dice.pick(&[500, 500, 3]);
     settings
+}
+
+/// Where both are allowed, clients choose as they do by default: crc for OSDs, secure for monitors.
+fn modes(dice: &mut Dice) -> Vec<ConMode> {
+    match dice.index(6) {
+        0 => vec![ConMode::Secure],
+        1 => vec![ConMode::Crc, ConMode::Secure],
+        _ => vec![ConMode::Crc],
+    }
 }

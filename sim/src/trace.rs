@@ -3,12 +3,15 @@
 use linger_core::Timestamp;
 use std::fmt::Arguments;
 use std::hash::Hasher;
+use std::time::Duration;
 
 /// Where a run's events go.
 #[derive(Debug)]
 pub enum Trace {
     /// Nowhere.
     Off,
+    /// Nowhere, but a line to stderr for each simulated hour; the last was this one.
+    Hours(u64),
     /// Into a number: equal runs have equal numbers.
     Sum(u64),
     /// To stdout, a line each.
@@ -17,12 +20,24 @@ pub enum Trace {
 
 impl Trace {
     pub(crate) fn is_off(&self) -> bool {
-        matches!(self, Self::Off)
+        matches!(self, Self::Off | Self::Hours(_))
+    }
+
+    /// The number of whole hours since the start, once in each hour of a run that tells how far it is.
+    pub(crate) fn hour(&mut self, since: Duration) -> Option<u64> {
+        let now = since.as_secs() / 3600;
+        match self {
+            Self::Hours(last) if *last != now => {
+                *last = now;
+                Some(now)
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn line(&mut self, now: Timestamp, text: Arguments<'_>) {
         match self {
-            Self::Off => {}
+            Self::Off | Self::Hours(_) => {}
             Self::Sum(_) => self.add(format!("{now:?} {text}").as_bytes()),
             Self::Print => println!("{now:?} {text}"),
         }

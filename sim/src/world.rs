@@ -2,7 +2,7 @@
 
 use crate::agenda::{Agenda, Item};
 use crate::dice::Dice;
-use crate::model::Model;
+use crate::model::{Model, Watched};
 use crate::net::Net;
 use crate::node::{Node, UNIX_EPOCH};
 use crate::plan::{Plan, START};
@@ -66,6 +66,10 @@ pub(crate) struct World {
     pub notifies: u64,
     pub outcomes: u64,
     pub calm: bool,
+    /// When the last fault so far ends.
+    pub disturbed: Timestamp,
+    /// Objects that were looked at, and that were notified, after all was well.
+    asked_last: Vec<(bool, bool)>,
     /// Watches that OSDs dropped just now.
     expired: Vec<WatcherId>,
     violation: Option<Violation>,
@@ -101,7 +105,7 @@ impl World {
         net.window = plan.window;
         net.cuts = plan.cuts;
         let nodes = (0..plan.clients)
-            .map(|n| Node::new(now, n as u64, Dice::new(plan.seed, 100 + n as u64), &servers, plan.skew))
+            .map(|n| Node::new(now, n as u64, Dice::new(plan.seed, 100 + n as u64), &servers, &plan))
             .collect();
         let mut agenda = Agenda::default();
         for (n, fault) in plan.faults.iter().enumerate() {
@@ -124,6 +128,8 @@ impl World {
             notifies: 0,
             outcomes: 0,
             calm: false,
+            disturbed: now,
+            asked_last: Vec::new(),
             expired: Vec::new(),
             violation: None,
             steps: 0,
@@ -139,6 +145,10 @@ impl World {
         while let Some((at, item)) = self.agenda.next() {
             self.now = self.now.max(at);
             self.steps += 1;
+            if let Some(hour) = self.trace.hour(self.simulated()) {
+                let watches: usize = self.nodes.iter().map(|node| node.wanted().count()).sum();
+                eprintln!("hour {hour}: {watches} watches, {} events so far", self.steps);
+            }
             let last = item == Item::End;
             self.step(item);
             if let Some(violation) = self.violation.take() {
@@ -150,7 +160,7 @@ impl World {
             }
         }
         Ok(Stats {
-            simulated: self.now.saturating_since(Timestamp::from_micros(START)),
+            simulated: self.simulated(),
             steps: self.steps,
             watches: self.model.watches.len() as u64,
             notifies: self.notifies,
@@ -158,6 +168,10 @@ impl World {
             delivered: self.model.delivered,
             faults: self.plan.faults.len() as u64,
         })
+    }
+
+    fn simulated(&self) -> Duration {
+        self.now.saturating_since(Timestamp::from_micros(START))
     }
 
     fn step(&mut self, item: Item) {
@@ -281,23 +295,33 @@ impl World {
                 let what = format!("client {n} still waits for {:?}", ticket.payload);
                 return self.violate(what);
             }
+            if node.refused {
+                return self.violate(format!("client {n} does not say that it takes commands again"));
+            }
             if !node.calls.is_empty() {
                 return self.violate(format!("client {n} still waits for a call"));
             }
         }
-        for object in 0..self.plan.objects {
-            // Objects nobody looks at keep watches of clients that are gone.
-            let target = self.object(object);
-            self.start_call(object % self.nodes.len(), target, Call::ListWatchers, None);
-            if self
-                .model
-                .watches
-                .iter()
-                .any(|watched| watched.object == object_name(object) && !watched.closed)
-            {
-                self.notify(object % self.nodes.len(), object);
+        self.asked_last = vec![(false, false); self.plan.objects];
+        for n in 0..self.nodes.len() {
+            self.ask_last(n);
+            self.drain(n);
+        }
+    }
+
+    /// Each object is looked at once more, and its watchers are notified, as far as its client takes commands.
+    pub(crate) fn ask_last(&mut self, n: usize) {
+        for object in (n..self.asked_last.len()).step_by(self.nodes.len()) {
+            let (mut looked, mut notified) = self.asked_last[object];
+            let watched = |watched: &Watched| watched.object == object_name(object) && !watched.closed;
+            if !looked {
+                // Objects nobody looks at keep watches of clients that are gone.
+                looked = self.start_call(n, self.object(object), Call::ListWatchers, None);
             }
-            self.drain(object % self.nodes.len());
+            if looked && !notified {
+                notified = !self.model.watches.iter().any(watched) || self.notify(n, object);
+            }
+            self.asked_last[object] = (looked, notified);
         }
     }
 
