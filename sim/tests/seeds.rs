@@ -39,6 +39,12 @@ fn leases_that_outlived_the_osds_timer() {
     holds([6, 82, 100, 138, 141, 153, 296]);
 }
 
+/// A notify that took the place of a smaller one exceeded the budget of all watches.
+#[test]
+fn a_budget_that_was_exceeded() {
+    holds([88, 2650]);
+}
+
 /// Tickets of an hour are renewed in time for a week: OSDs let the clients in whenever connections break, and no
 /// watch is lost.
 #[test]

@@ -3,7 +3,8 @@
 //! `sim/mutants` has a patch for each. All of them are applied to a copy of the tree, which is built once: each is
 //! behind a switch that the environment sets (`switch.patch`), so the core itself knows nothing of them.
 
-use crate::tree::{cargo, root, target};
+use crate::sim;
+use crate::tree::{root, target};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::fs;
@@ -43,10 +44,7 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     }
     copy(root(), &tree, &patched(&patches)?)?;
     let build = target().join("mutants");
-    let status = cargo(&["build", "--quiet", "--profile", "sim", "--package", "linger-sim"])
-        .current_dir(&tree)
-        .env("CARGO_TARGET_DIR", &build)
-        .status()?;
+    let status = sim::build().current_dir(&tree).env("CARGO_TARGET_DIR", &build).status()?;
     ensure!(status.success(), "the mutants do not build");
     let program = build.join("sim").join("linger-sim");
     let wanted = |patch: &&Patch| names.is_empty() || names.contains(&patch.name);

@@ -35,3 +35,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 pub(crate) fn command() -> Command {
     cargo(&["run", "--quiet", "--profile", "sim", "--package", "linger-sim", "--"])
 }
+
+/// Its build.
+pub(crate) fn build() -> Command {
+    cargo(&["build", "--quiet", "--profile", "sim", "--package", "linger-sim"])
+}

@@ -10,6 +10,7 @@ use crate::tree::{cargo, rustup};
 use anyhow::Result;
 use linger_testbed::{Cluster, Release, available};
 use std::env;
+use std::time::Instant;
 
 /// One step.
 pub(super) struct Step {
@@ -86,10 +87,10 @@ pub(super) const STEPS: &[Step] = &[
 const CEPH: &[&str] = &["linger-conformance", "linger-mini-cluster"];
 /// Packages whose tests break clusters, each its own.
 const CHAOS: &[&str] = &["linger-chaos"];
-/// Seeds that the simulator runs, the same each time: new ones are for `cargo xtask sim`.
-const SIM_SEEDS: &str = "0..4000";
-/// How long it runs at most, on all cores; its build takes as long as that.
-const SIM_MINUTES: &str = "1.3";
+/// Seeds that the simulator runs, from the first on each time: new ones are for `cargo xtask sim`.
+const SIM_SEEDS: &str = "0..100000";
+/// How long it has, with its build; and without, should that take too long.
+const SIM_MINUTES: (f64, f64) = (3.0, 1.0);
 const FUZZ: &str = "fuzz/Cargo.toml";
 
 fn fmt() -> Result<Tally> {
@@ -153,7 +154,11 @@ fn fuzz() -> Result<Tally> {
 
 /// As many seeds as there is time for; a failing one is printed.
 fn sim() -> Result<Tally> {
-    check(crate::sim::command().args(["--seeds", SIM_SEEDS, "--minutes", SIM_MINUTES]))
+    let start = Instant::now();
+    check(&mut crate::sim::build())?;
+    let (whole, least) = SIM_MINUTES;
+    let minutes = (whole - start.elapsed().as_secs_f64() / 60.0).max(least);
+    check(crate::sim::command().args(["--seeds", SIM_SEEDS, "--minutes", &minutes.to_string()]))
 }
 
 fn ceph() -> Result<Tally> {
