@@ -149,7 +149,9 @@ fn the_demo_is_a_picture_on_a_terminal() {
     let command = format!("stty cols 100 rows 30; {} demo", env!("CARGO_BIN_EXE_linger"));
     let script = Command::new("script").args(["-qec", &command, "/dev/null"]).stdin(Stdio::null()).output();
     // script(1) makes the terminal; where it is not there the rendering's own tests have to do.
-    let Ok(output) = script else { return };
+    let Ok(output) = script else {
+        return linger_testbed::skip("the_demo_is_a_picture_on_a_terminal", &"there is no script(1)");
+    };
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
     assert!(text.matches("\x1b[18F").count() > 20, "it is drawn over itself:\n{text}");

@@ -204,7 +204,9 @@ impl Servers {
         self.osds.get_mut(usize::try_from(id).ok()?)
     }
 
-    fn is_paused(&self, who: Who) -> bool {
+    /// Whether a daemon's process is stopped: it reads nothing.
+    #[must_use]
+    pub fn is_paused(&self, who: Who) -> bool {
         match who {
             Who::Osd(id) => {
                 usize::try_from(id).ok().and_then(|id| self.osds.get(id)).is_some_and(|osd| osd.paused)

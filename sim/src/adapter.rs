@@ -35,6 +35,8 @@ impl World {
                     if let Output::Wait(again) = node.client.poll_output()
                         && again == deadline
                     {
+                        self.check_bounds(n);
+                        self.check_outboxes(n);
                         return self.arm(n);
                     }
                     return self.violate(format!("client {n} has something to say after it waited"));
@@ -107,6 +109,7 @@ impl World {
         let mut outbox = self.nodes[n].client.outbox(conn);
         let waiting = outbox.remaining();
         let len = waiting.min(room);
+        link.full = waiting > len;
         if len == 0 {
             return;
         }
@@ -118,7 +121,6 @@ impl World {
             let at = link.to_server.push(at, Packet::Bytes(bytes));
             self.agenda.at(at, Item::ToServer(id));
         }
-        self.check_outbox(n, conn, waiting);
     }
 
     /// The client closes a connection.
@@ -219,18 +221,19 @@ impl World {
     pub(crate) fn reach_server(&mut self, id: LinkId) {
         while let Some(link) = self.net.links.get_mut(&id) {
             let (n, conn, who) = (link.node, link.conn, link.who);
-            if self.net.is_parted(n, who) {
+            // What a stopped process does not read fills the socket.
+            if self.net.is_parted(n, who) || self.servers.is_paused(who) {
                 return;
             }
             let Some(link) = self.net.links.get_mut(&id) else { return };
-            let (server, open) = (link.server, link.open);
+            let (server, open, full) = (link.server, link.open, link.full);
             let Some(packet) = link.to_server.pop(self.now) else { return };
             match (packet, server) {
                 (Packet::Bytes(bytes), Some(server)) => {
                     link.in_flight -= bytes.len();
                     self.servers.receive(self.now, server, &bytes);
                     self.after_servers();
-                    if open {
+                    if open && full {
                         self.pump(n, conn);
                         self.drain(n);
                     }

@@ -2,7 +2,8 @@
 
 use crate::dice::Dice;
 use crate::world::World;
-use linger_core::{CommandError, ConnId, Limits};
+use bytes::Buf;
+use linger_core::{CommandError, Limits};
 
 /// What one more frame than the bound may hold: nothing here sends more at once.
 const FRAME: usize = 1024;
@@ -46,11 +47,24 @@ impl World {
         }
     }
 
-    /// What waits for one socket is bounded, too.
-    pub(crate) fn check_outbox(&mut self, n: usize, conn: ConnId, waiting: usize) {
+    /// What waits for one socket is bounded, too; and a client that waits leaves nothing that a socket would take.
+    pub(crate) fn check_outboxes(&mut self, n: usize) {
         let most = self.plan.limits.outbox_bytes + FRAME;
-        if waiting > most {
-            self.violate(format!("client {n} keeps {waiting} bytes for {conn:?}, and may keep {most}"));
+        let (node, net) = (&mut self.nodes[n], &self.net);
+        let wrong = node.links.iter().find_map(|(conn, id)| {
+            let waiting = node.client.outbox(*conn).remaining();
+            let idle = || net.links.get(id).is_some_and(|link| link.answered && !link.full);
+            match waiting {
+                0 => None,
+                _ if waiting > most => {
+                    Some(format!("keeps {waiting} bytes for {conn:?}, and may keep {most}"))
+                }
+                _ if idle() => Some(format!("waits with {waiting} bytes for {conn:?}, which takes them")),
+                _ => None,
+            }
+        });
+        if let Some(wrong) = wrong {
+            self.violate(format!("client {n} {wrong}"));
         }
     }
 

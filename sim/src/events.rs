@@ -2,13 +2,12 @@
 
 use crate::agenda::Item;
 use crate::node::{Held, Node, Ticket};
-use crate::plan::SETTLE;
 use crate::truth::Sent;
 use crate::user::{object_name, watcher_id};
 use crate::world::World;
 use bytes::Bytes;
 use linger_core::{
-    CommandError, ConnFault, Event, LossCause, Notify, NotifyId, NotifyOutcome, ObjectRef, Timestamp,
+    CommandError, ConnFault, Event, LossCause, Notify, NotifyId, NotifyOutcome, ObjectRef, Output, Timestamp,
     WatchError, WatchEvent, WatchId,
 };
 use linger_wire::errno::ETIMEDOUT;
@@ -26,11 +25,10 @@ impl World {
         match event {
             Event::Readable(id) => self.on_readable(n, id),
             Event::NotifyDone { id, outcome } => self.on_outcome(n, id, &outcome),
-            Event::CallDone { id, .. } => {
-                if let Some(call) = self.nodes[n].calls.remove(&id) {
-                    self.check_deadline(n, call.deadline, "a call");
-                }
-            }
+            Event::CallDone { id, result } => match self.nodes[n].calls.remove(&id) {
+                Some(call) => self.check_deadline(n, call.deadline, "a call"),
+                None => self.violate(format!("client {n}: {id:?} has a second outcome, {result:?}")),
+            },
             Event::Connected { global_id, .. } | Event::IdentityChanged { global_id } => {
                 self.nodes[n].numbers.insert(global_id);
             }
@@ -57,6 +55,13 @@ impl World {
             let id = watch.id;
             return self.violate(format!("client {n} closed, and watch {id:?} did not end"));
         }
+        loop {
+            match self.nodes[n].client.poll_output() {
+                Output::Wait(_) => break,
+                Output::Disconnect { conn, .. } => self.hang_up(n, conn),
+                other => return self.violate(format!("client {n} closed, and then: {other:?}")),
+            }
+        }
         self.crash(n);
     }
 
@@ -65,7 +70,6 @@ impl World {
             return self.violate(format!("client {n} has events of {id:?}, which has ended"));
         };
         if watch.slow.is_zero() || self.calm {
-            self.check_bounds(n);
             return self.take(n, id);
         }
         let at = self.now.saturating_add(watch.slow);
@@ -141,12 +145,13 @@ impl World {
                     let wait = self.nodes[n].dice.span(Duration::ZERO, Duration::from_secs(8));
                     self.agenda.at(self.now.saturating_add(wait), Item::Register(n, record));
                 }
-                let quiet = self.plan.faults.is_empty() || self.now > self.disturbed.saturating_add(SETTLE);
-                let slow = self.model.watches[record].slow;
-                let expired = quiet && !slow && error.cause == LossCause::Lease;
+                // A slow user may be told of what broke long ago.
+                let quiet = self.is_quiet() && !self.model.watches[record].slow;
+                let gone =
+                    matches!(error.cause, LossCause::Lease | LossCause::Disconnected | LossCause::TimedOut);
                 // The object of a watch that never was live may not be there yet.
                 let was_live = self.model.watches[record].live.is_some();
-                if expired || self.plan.steady && was_live {
+                if quiet && gone || self.plan.steady && was_live {
                     self.violate(format!("client {n} lost {id:?} without any reason: {error}"));
                 }
             }

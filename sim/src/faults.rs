@@ -54,11 +54,13 @@ pub enum Kind {
     Crash,
     /// An OSD loses requests, and then its connections.
     Lose,
+    /// An OSD is slow to look at requests.
+    Delay,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Reset,
         Self::Part,
         Self::HalfOpen,
@@ -80,6 +82,7 @@ impl Kind {
         Self::Freeze,
         Self::Crash,
         Self::Lose,
+        Self::Delay,
     ];
 }
 
@@ -146,6 +149,7 @@ impl World {
             Kind::Freeze => self.freeze(node, ends),
             Kind::Crash => self.crash(node),
             Kind::Lose => self.servers.lose_requests(osd, 1 + which % 3),
+            Kind::Delay => self.servers.delay_requests(osd, Duration::from_millis(1 << (which % 12))),
         }
         self.agenda.at(ends, Item::Heal(n));
         self.after_servers();
@@ -173,7 +177,10 @@ impl World {
                 self.net.dark.remove(&Who::Osd(osd));
                 self.servers.restart(now, Who::Osd(osd));
             }
-            Kind::PauseOsd => self.servers.resume(now, osd),
+            Kind::PauseOsd => {
+                self.servers.resume(now, osd);
+                self.wake_links(|link| link.who == Who::Osd(osd));
+            }
             Kind::Out => self.servers.set_in(now, osd, true),
             Kind::Move => self.servers.place(now, self.a_group(which), &[]),
             Kind::Pause => {
@@ -191,6 +198,7 @@ impl World {
                 self.servers.restart(now, Who::Mon(which as usize % self.plan.settings.mons.len()));
             }
             Kind::Freeze => self.thaw(node),
+            Kind::Delay => self.servers.delay_requests(osd, Duration::ZERO),
             Kind::Lose => {
                 // Nothing is lost on a connection that goes on.
                 self.servers.lose_requests(osd, 0);

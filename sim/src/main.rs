@@ -28,7 +28,7 @@ struct Options {
     /// Print all that happens: of a failing seed, with the faults that are left
     #[arg(long)]
     trace: bool,
-    /// Do not leave out faults of a failing seed
+    /// Do not leave out faults of a failing seed, as if it were large
     #[arg(long)]
     no_shrink: bool,
     /// Go on after a failing seed
@@ -103,13 +103,14 @@ fn one(seed: u64, options: &Options) -> Result<Stats, Violation> {
         Ok(_) if options.trace => return run(&plan, &mut Trace::Print),
         Ok(stats) => return Ok(stats),
     };
-    let runs = if options.no_shrink { 0 } else { SHRINK_RUNS };
+    // One run of the large profile takes too long for hundreds of them.
+    let runs = if options.no_shrink || options.large { 0 } else { SHRINK_RUNS };
     let (small, last) = shrink(plan, violation.clone(), runs);
     if options.trace {
         // It fails as before.
         let _ = run(&small, &mut Trace::Print);
     }
-    if options.no_shrink {
+    if runs == 0 {
         return Err(violation);
     }
     println!("seed {seed} fails with {} faults, {last}:", small.faults.len());

@@ -2,12 +2,16 @@
 
 use crate::truth::Truth;
 use bytes::Bytes;
-use linger_core::{LossCause, WatchEvent};
+use linger_core::{LossCause, Timestamp, WatchEvent};
 use linger_wire::Name;
 use linger_wire::msg::WatcherId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 pub(crate) type RecordId = usize;
+
+/// How late a loss may be told: timers are, and slow users look later still.
+const SLACK: Duration = Duration::from_secs(15);
 
 /// What matters of a watch's events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +44,23 @@ pub(crate) struct Watched {
     delivered: BTreeSet<u64>,
     /// What the user answered; nothing yet for notifies in the user's hands.
     answers: BTreeMap<u64, Option<Bytes>>,
+    /// The longest time without a ping that its OSD confirmed.
+    pub lease: Duration,
     /// The user left, or the process died: nothing is promised from then on.
-    pub left: Option<u64>,
+    pub left: Option<Left>,
     pub closed: bool,
     /// Notifies may be shed because the user is slow.
     pub slow: bool,
+}
+
+/// When a user left.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Left {
+    /// Its place among all that happened.
+    pub order: u64,
+    pub at: Timestamp,
+    /// Since when the machine had been awake.
+    pub awake_since: Timestamp,
 }
 
 /// A watch that a user asks for.
@@ -55,6 +71,7 @@ pub(crate) struct NewWatch {
     pub object: Name,
     pub id: linger_core::WatchId,
     pub slow: bool,
+    pub lease: Duration,
 }
 
 /// All watches that ever were.
@@ -68,7 +85,7 @@ pub(crate) struct Model {
 
 impl Model {
     pub fn add(&mut self, watch: NewWatch) -> RecordId {
-        let NewWatch { node, life, object, id, slow } = watch;
+        let NewWatch { node, life, object, id, slow, lease } = watch;
         self.watches.push(Watched {
             node,
             life,
@@ -81,6 +98,7 @@ impl Model {
             live: None,
             delivered: BTreeSet::new(),
             answers: BTreeMap::new(),
+            lease,
             left: None,
             closed: false,
             slow,
@@ -211,15 +229,14 @@ impl Model {
 
     /// No watch was deaf without saying so.
     pub fn check_deafness(&self) -> Result<(), String> {
-        // What slow users say and when is hard to tell apart.
-        for watched in self.watches.iter().filter(|watched| !watched.slow) {
+        for watched in &self.watches {
             for (id, sent) in self.truth.of(&watched.object) {
                 let Some(done) = &sent.done else { continue };
                 let named = done.watchers.missed.iter().any(|missed| watched.cookies.contains(missed));
                 if named || watched.delivered.contains(&id) {
                     continue;
                 }
-                if let Some(promise) = watched.promised(sent.order) {
+                if let Some(promise) = watched.promised(sent.order, done.at) {
                     return Err(format!(
                         "client {} was deaf on {} and said that it was live ({promise}): notify {id:#x} of {:?} (place {}) \
                          completed without it; it was told {:?}",
@@ -233,9 +250,9 @@ impl Model {
 }
 
 impl Watched {
-    /// Whether the watch promised that a notify of this place would come, and by what.
-    fn promised(&self, at: u64) -> Option<&'static str> {
-        if self.left.is_some_and(|left| left <= at) {
+    /// Whether the watch promised that a notify of this place, which ended then, would come, and by what.
+    fn promised(&self, at: u64, ended: Timestamp) -> Option<&'static str> {
+        if self.left.is_some_and(|left| left.order <= at) {
             return None;
         }
         let before = self.said.iter().rposition(|(said, _)| *said < at)?;
@@ -262,6 +279,11 @@ impl Watched {
             None if !heard || !after.is_empty() => return None,
             None => {}
         }
-        if self.left.is_some() { None } else { Some("it never said otherwise") }
+        // Who left had been told by then if a whole lease had passed, in which the machine was awake.
+        let told_by = ended.saturating_add(self.lease + SLACK);
+        match self.left {
+            Some(left) if left.at < told_by || left.awake_since > ended => None,
+            _ => Some("it never said otherwise"),
+        }
     }
 }

@@ -63,6 +63,8 @@ pub(crate) struct Link {
     pub to_client: Lane,
     /// Bytes on their way to the server.
     pub in_flight: usize,
+    /// The socket took less than there was: its client waits until it takes more.
+    pub full: bool,
 }
 
 /// All links, and how the network is.
@@ -115,6 +117,7 @@ impl Net {
             to_server: Lane::default(),
             to_client: Lane::default(),
             in_flight: 0,
+            full: false,
         };
         self.links.insert(id, link);
         id

@@ -22,6 +22,7 @@ pub(crate) struct Sent {
 /// How a notify ended.
 #[derive(Debug)]
 pub(crate) struct Done {
+    pub at: Timestamp,
     pub return_code: i32,
     pub watchers: NotifyAcks,
 }
@@ -52,7 +53,7 @@ impl Truth {
             }
             Deed::NotifyDone { notify_id, return_code, watchers } => {
                 if let Some(sent) = self.notifies.get_mut(&(object, notify_id)) {
-                    sent.done = Some(Done { return_code, watchers });
+                    sent.done = Some(Done { at, return_code, watchers });
                 }
             }
             Deed::WatchConnected(watcher) => _ = self.connected.insert(watcher, order),

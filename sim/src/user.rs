@@ -2,7 +2,7 @@
 
 use crate::agenda::Item;
 use crate::bounds;
-use crate::model::NewWatch;
+use crate::model::{Left, NewWatch};
 use crate::node::{Node, PendingCall, Ticket, UserWatch};
 use crate::world::World;
 use bytes::Bytes;
@@ -50,7 +50,6 @@ impl World {
             _ => self.flush(n),
         }
         self.drain(n);
-        self.check_bounds(n);
     }
 
     /// False if the client does not take it.
@@ -103,6 +102,7 @@ impl World {
             life: node.life,
             object: object_name(object),
             id,
+            lease: options.timeout,
             // What a queue that is short sheds, its user does not see in time either.
             slow: !slow.is_zero() || options.queue.is_some() || bounds::may_shed(&self.plan.limits),
         });
@@ -130,10 +130,13 @@ impl World {
     }
 
     fn leave(&mut self, n: usize, id: WatchId) {
-        let order = self.model.truth.order;
-        if let Some(watch) = self.nodes[n].watches.get_mut(&id) {
+        let node = &mut self.nodes[n];
+        // Who sleeps is told nothing.
+        let awake_since = node.frozen.map_or(node.last_thaw, |_| self.now);
+        let left = Left { order: self.model.truth.order, at: self.now, awake_since };
+        if let Some(watch) = node.watches.get_mut(&id) {
             watch.leaving = true;
-            self.model.watches[watch.record].left.get_or_insert(order);
+            self.model.watches[watch.record].left.get_or_insert(left);
         }
     }
 

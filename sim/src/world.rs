@@ -5,7 +5,7 @@ use crate::dice::Dice;
 use crate::model::{Model, Watched};
 use crate::net::Net;
 use crate::node::{Node, UNIX_EPOCH};
-use crate::plan::{Plan, START};
+use crate::plan::{Plan, SETTLE, START};
 use crate::trace::Trace;
 use crate::user::{object_name, watcher_id};
 use linger_core::{Call, Timestamp, UnixTime};
@@ -231,7 +231,13 @@ impl World {
         }
     }
 
-    /// An OSD dropped a watch for want of pings: its client must not count on it any more.
+    /// Nothing is broken, and nothing was for so long that all must be well.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.plan.faults.is_empty() || self.now > self.disturbed.saturating_add(SETTLE)
+    }
+
+    /// An OSD dropped a watch for want of pings: its client must not count on it any more, and it must have been
+    /// in trouble if it wants it.
     fn check_lease(&mut self, watcher: WatcherId) {
         let Some(watched) = self.model.find(watcher) else { return };
         let truth = &self.model.truth;
@@ -243,12 +249,14 @@ impl World {
         if node.life != watched.life || node.frozen.is_some() {
             return;
         }
-        let status = node.client.status(self.now, watched.id);
-        let Some(status) = status.filter(|status| status.cookie == watcher.cookie && status.is_live) else {
-            return;
-        };
-        if !status.lease_left.is_zero() {
-            let n = watched.node;
+        let (n, id) = (watched.node, watched.id);
+        let status = node.client.status(self.now, id).filter(|status| status.cookie == watcher.cookie);
+        let Some(status) = status else { return };
+        let wanted = node.watches.get(&id).is_some_and(|watch| !watch.leaving);
+        if self.is_quiet() && wanted && node.client.global_id() == Some(watcher.client) {
+            return self.violate(format!("client {n} did not ping for {watcher:?}, while all was well"));
+        }
+        if status.is_live && !status.lease_left.is_zero() {
             self.violate(format!(
                 "client {n} counts {watcher:?} as live for another {:?}, while its OSD dropped it for want of pings",
                 status.lease_left

@@ -52,8 +52,12 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     println!("{:<24}{:>8}{:>8}  what was seen", "mutant", "seeds", "s");
     for patch in patches.iter().filter(|patch| patch.name != SWITCH).filter(wanted) {
         let start = Instant::now();
-        let (seeds, seen) = match hunt(&program, &patch.name)? {
-            Some((seed, seen)) => ((seed + 1).to_string(), seen),
+        let (seeds, seen) = match hunt(&program, &patch.name, SEEDS)? {
+            Some((seed, seen)) => {
+                let control = hunt(&program, "none", &seed.to_string())?;
+                ensure!(control.is_none(), "seed {seed} fails without any mutant, too");
+                ((seed + 1).to_string(), seen)
+            }
             None => {
                 survivors += 1;
                 ("none".to_owned(), format!("SURVIVED: {}", patch.about))
@@ -73,10 +77,10 @@ pub(crate) fn check() -> Result<()> {
     patched(&patches()?).map(drop)
 }
 
-/// The first seed that finds a mutant, and by what.
-fn hunt(program: &Path, name: &str) -> Result<Option<(u64, String)>> {
+/// The first of the seeds that finds a mutant, and by what.
+fn hunt(program: &Path, name: &str, seeds: &str) -> Result<Option<(u64, String)>> {
     let output = Command::new(program)
-        .args(["--seeds", SEEDS, "--no-shrink"])
+        .args(["--seeds", seeds, "--no-shrink"])
         .env("LINGER_MUTANT", name)
         .stderr(Stdio::null())
         .output()?;

@@ -2,6 +2,7 @@
 
 use super::Servers;
 use crate::conns::{ConnId, Output};
+use crate::keys::utime;
 use crate::mon;
 use crate::osd::Osd;
 use crate::timers::Timer;
@@ -222,9 +223,7 @@ impl Servers {
     pub fn blocklist(&mut self, now: Timestamp, addr: EntityAddr, for_long: Duration) {
         self.at(now);
         let until = self.unix().0.saturating_add(for_long);
-        let until =
-            UTime { sec: u32::try_from(until.as_secs()).unwrap_or(u32::MAX), nsec: until.subsec_nanos() };
-        self.commit(|inc| _ = inc.new_blocklist.insert(addr, until));
+        self.commit(|inc| _ = inc.new_blocklist.insert(addr, utime(until)));
         self.timers.at(self.now, Timer::Blocklist);
         self.settle();
     }
@@ -300,7 +299,7 @@ impl Servers {
     fn commit(&mut self, change: impl FnOnce(&mut Incremental)) {
         let unix = self.unix();
         self.maps.commit(|inc| {
-            inc.modified = crate::keys::utime(unix.0);
+            inc.modified = utime(unix.0);
             change(inc);
         });
         let epoch = self.maps.epoch();
