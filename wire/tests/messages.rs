@@ -246,6 +246,38 @@ fn notify_complete_and_disconnect() {
     );
 }
 
+/// A payload that is kept keeps at most twice its size.
+#[test]
+fn a_payload_does_not_keep_a_larger_message() {
+    let notify = |len: usize| WatchNotify {
+        opcode: NotifyOpcode::Notify,
+        cookie: COOKIE,
+        version: 1,
+        notify_id: 1,
+        payload: vec![7; len].into(),
+        return_code: 0,
+        notifier: 1,
+        reply: Bytes::new(),
+    };
+    for (len, trailing, data, copied) in [
+        (4096, 0, 0, true),
+        (4097, 0, 0, false),
+        (4097, 4000, 0, false),
+        (4097, 5000, 0, true),
+        (4097, 0, 5000, true),
+        (100_000, 0, 50_000, false),
+    ] {
+        let (front, _) = written(&notify(len));
+        let front = Bytes::from([&front[..], &vec![0; trailing]].concat());
+        let Msg::WatchNotify(message) = decode::<WatchNotify>(&front, &vec![0; data].into()) else {
+            panic!("another message");
+        };
+        assert_eq!(message.payload.len(), len);
+        let within = front.as_ptr_range().contains(&message.payload.as_ptr());
+        assert_eq!(!within, copied, "{len} in {} and {data}", front.len());
+    }
+}
+
 #[test]
 fn replies_and_misses_of_a_notify() {
     let ack = NotifyAck {

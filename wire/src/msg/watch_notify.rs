@@ -61,7 +61,7 @@ impl WatchNotify {
             let (i, notify_id) = u64::parse(i)?;
             let (i, payload) = match layout {
                 0 => (i, Bytes::new()),
-                _ => payload(i, front)?,
+                _ => payload(i, front, front.len() + data.len())?,
             };
             let (i, return_code) = if version >= 2 { i32::parse(i)? } else { (i, 0) };
             let (i, notifier) = if version >= 3 { u64::parse(i)? } else { (i, 0) };
@@ -75,11 +75,12 @@ impl WatchNotify {
 /// A payload up to this size is copied, so that it does not keep its whole frame alive.
 const COPY_MAX: usize = 4096;
 
-fn payload<'a>(i: Input<'a>, front: &Bytes) -> Parsed<'a, Bytes> {
+/// One that is less than half of its message is copied, too: what is kept is at most twice what it counts as.
+fn payload<'a>(i: Input<'a>, front: &Bytes, message: usize) -> Parsed<'a, Bytes> {
     let (i, bytes) = crate::primitives::blob(i)?;
     let payload = match bytes.len() {
         0 => Bytes::new(),
-        1..=COPY_MAX => Bytes::copy_from_slice(bytes),
+        len if len <= COPY_MAX || len < message / 2 => Bytes::copy_from_slice(bytes),
         _ => front.slice_ref(bytes),
     };
     Ok((i, payload))
