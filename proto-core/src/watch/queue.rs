@@ -2,12 +2,13 @@
 //!
 //! Only notifies count against the bound and can be shed. What the client must know to not be deaf
 //! (errors, live again, the end) comes seldom: a loss is followed by a wait before the next can
-//! happen. If a user lets very many of these pile up, the oldest losses that are over are forgotten;
-//! the newest state of the watch never is.
+//! happen. If a user lets very many of these pile up, the oldest that are over are forgotten, and the next
+//! return says in their place that something may have been missed; the newest state of the watch never is.
 
 use crate::Timestamp;
 use crate::output::{Notify, WatchEvent};
 use alloc::collections::VecDeque;
+use core::time::Duration;
 
 /// Errors, returns and the like that wait at most.
 const STATES_MAX: usize = 256;
@@ -91,15 +92,33 @@ impl Queue {
         self.events.front().map(|(at, _)| *at)
     }
 
-    /// Drops the oldest error and the return after it: a later return says that something was missed.
+    /// Drops the oldest return with all that was told before it: the next return speaks for them. Without two
+    /// returns the oldest of what is told in between goes.
     fn forget_oldest_loss(&mut self) {
-        let is_error = |event: &WatchEvent| matches!(event, WatchEvent::Error(_));
-        for _ in ["error", "live"] {
-            let old = |event: &WatchEvent| is_error(event) || matches!(event, WatchEvent::Live(_));
-            if let Some(at) = self.events.iter().position(|(_, event)| old(event)) {
+        let lives = |(at, (_, event)): (usize, &(Timestamp, WatchEvent))| {
+            matches!(event, WatchEvent::Live(_)).then_some(at)
+        };
+        let mut found = self.events.iter().enumerate().filter_map(lives);
+        let (first, second) = (found.next(), found.next());
+        let (Some(first), Some(second)) = (first, second) else {
+            let is_loss = |(_, event): &(Timestamp, WatchEvent)| {
+                matches!(event, WatchEvent::Error(_) | WatchEvent::ReregisterNeeded { .. })
+            };
+            if let Some(at) = self.events.iter().position(is_loss) {
                 self.events.remove(at);
             }
-        }
+            return;
+        };
+        let mut told = Told::default();
+        let mut at = 0;
+        self.events.retain_mut(|(_, event)| {
+            let keep = at > first || !told.takes(event);
+            if at == second {
+                told.pass_on(event);
+            }
+            at += 1;
+            keep
+        });
     }
 
     /// Adds a notify within a bound, or sheds by policy. `room` is how many bytes of payload the client's
@@ -191,135 +210,37 @@ impl Queue {
     }
 }
 
+/// What was told and is forgotten.
+#[derive(Debug, Default)]
+struct Told {
+    may_have_missed: bool,
+    deaf_for: Duration,
+}
+
+impl Told {
+    /// Whether an event is a state of the watch, which is noted then.
+    fn takes(&mut self, event: &WatchEvent) -> bool {
+        match event {
+            WatchEvent::Live(live) => {
+                self.may_have_missed |= live.may_have_missed;
+                self.deaf_for = self.deaf_for.saturating_add(live.deaf_for);
+                true
+            }
+            event => matches!(event, WatchEvent::Error(_) | WatchEvent::ReregisterNeeded { .. }),
+        }
+    }
+
+    fn pass_on(&self, event: &mut WatchEvent) {
+        if let WatchEvent::Live(live) = event {
+            live.may_have_missed |= self.may_have_missed;
+            live.deaf_for = live.deaf_for.saturating_add(self.deaf_for);
+        }
+    }
+}
+
 fn shed_of(notify: &Notify) -> Shed {
     Shed { notify_id: notify.notify_id, bytes: notify.payload.len() }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ids::{WatchId, WatchKey};
-    use crate::output::AckToken;
-    use linger_wire::EntityName;
-    use slotmap::Key;
-
-    fn notify(notify_id: u64) -> Notify {
-        sized(notify_id, 1)
-    }
-
-    fn sized(notify_id: u64, len: usize) -> Notify {
-        let watch = WatchId::from(WatchKey::null());
-        Notify {
-            notify_id,
-            from: EntityName::client(1),
-            version: 0,
-            payload: vec![b'x'; len].into(),
-            token: AckToken { watch, cookie: 1, notify_id },
-        }
-    }
-
-    fn offer(queue: &mut Queue, ids: core::ops::RangeInclusive<u64>, when_full: WhenFull) -> Vec<u64> {
-        let mut shed = Vec::new();
-        for id in ids {
-            match queue.offer(Timestamp::default(), notify(id), 2, 1, when_full) {
-                Offered::Queued => {}
-                Offered::Shed(list) => shed.extend(list.iter().map(|s| s.notify_id)),
-                Offered::Close(s) => shed.push(s.notify_id + 1000),
-            }
-        }
-        shed
-    }
-
-    fn taken(queue: &mut Queue) -> Vec<String> {
-        core::iter::from_fn(|| queue.pop())
-            .map(|event| match event {
-                WatchEvent::Notify(n) => format!("{}", n.notify_id),
-                WatchEvent::Overflow { lost } => format!("lost {lost}"),
-                other => format!("{other:?}"),
-            })
-            .collect()
-    }
-
-    #[test]
-    fn policies_at_the_bound() {
-        let cases: [(WhenFull, &[u64], &[&str]); 4] = [
-            (WhenFull::KeepOldest, &[3, 4], &["1", "2", "lost 2"]),
-            (WhenFull::KeepNewest, &[1, 2], &["lost 2", "3", "4"]),
-            (WhenFull::Coalesce, &[1, 2], &["lost 2", "3", "4"]),
-            (WhenFull::Close, &[1003, 1004], &["1", "2"]),
-        ];
-        for (when_full, shed, events) in cases {
-            let mut queue = Queue::default();
-            assert_eq!(offer(&mut queue, 1..=2, when_full), [0u64; 0], "at the bound nothing is shed");
-            assert_eq!(offer(&mut queue, 3..=4, when_full), shed, "{when_full:?}");
-            let mut seen = taken(&mut queue);
-            seen.sort_by_key(|event| !event.starts_with("lost") && when_full != WhenFull::KeepOldest);
-            assert_eq!(seen, events, "{when_full:?}");
-        }
-    }
-
-    /// Ten bytes for 4, 3 and 3, and then for one more.
-    #[test]
-    fn policies_at_the_budget() {
-        use WhenFull::{Close, Coalesce, KeepNewest, KeepOldest};
-        let cases: [(WhenFull, usize, &[u64]); 9] = [
-            (KeepOldest, 1, &[4]),
-            (KeepNewest, 4, &[1]),
-            (KeepNewest, 5, &[1, 2]),
-            (KeepNewest, 10, &[1, 2, 3]),
-            (KeepNewest, 11, &[4]),
-            (Coalesce, 1, &[1, 2, 3]),
-            (Coalesce, 10, &[1, 2, 3]),
-            (Coalesce, 11, &[4]),
-            (Close, 1, &[4]),
-        ];
-        for (when_full, len, expected) in cases {
-            let (mut queue, mut room) = (Queue::default(), 10);
-            for (id, len) in [(1, 4), (2, 3), (3, 3)] {
-                let offered = queue.offer(Timestamp::default(), sized(id, len), 9, room, when_full);
-                assert_eq!(offered, Offered::Queued, "{when_full:?}");
-                room -= len;
-            }
-            let offered = queue.offer(Timestamp::default(), sized(4, len), 9, room, when_full);
-            let shed: Vec<u64> = match offered {
-                Offered::Queued => Vec::new(),
-                Offered::Shed(list) => list.iter().map(|shed| shed.notify_id).collect(),
-                Offered::Close(shed) => vec![shed.notify_id],
-            };
-            assert_eq!(shed, expected, "{when_full:?} {len}");
-            let kept: usize = core::iter::from_fn(|| queue.pop())
-                .map(|event| if let WatchEvent::Notify(notify) = event { notify.payload.len() } else { 0 })
-                .sum();
-            assert!(kept <= 10, "{when_full:?} {len}: {kept}");
-        }
-    }
-
-    #[test]
-    fn marks_come_in_their_turn_and_are_bounded() {
-        let mut queue = Queue::default();
-        let now = Timestamp::default();
-        offer(&mut queue, 1..=1, WhenFull::KeepOldest);
-        assert!(queue.mark(now, 7));
-        offer(&mut queue, 2..=2, WhenFull::KeepOldest);
-        assert_eq!(taken(&mut queue), ["1", "Flushed { token: 7 }", "2"]);
-        assert!((0..MARKS_MAX as u64).all(|token| queue.mark(now, token)), "at the bound");
-        assert!(!queue.mark(now, 0), "beyond it");
-        queue.pop();
-        assert!(queue.mark(now, 0), "there is room again");
-        assert_eq!(offer(&mut queue, 1..=2, WhenFull::KeepOldest), [0u64; 0], "marks take no notify's place");
-    }
-
-    #[test]
-    fn says_once_that_it_is_readable() {
-        let mut queue = Queue::default();
-        assert!(!queue.announce(), "empty");
-        offer(&mut queue, 1..=2, WhenFull::KeepOldest);
-        assert!(queue.announce());
-        assert!(!queue.announce());
-        queue.pop();
-        assert!(!queue.announce(), "not yet drained");
-        taken(&mut queue);
-        offer(&mut queue, 3..=3, WhenFull::KeepOldest);
-        assert!(queue.announce(), "drained and filled again");
-    }
-}
+mod tests;
