@@ -34,6 +34,9 @@ pub struct Totals {
     pub duplicates: u64,
     /// Notifies that a full queue shed.
     pub shed: u64,
+    /// Notifies in the user's hands that were forgotten because too many of the watch were unanswered: their
+    /// notifiers see them missed.
+    pub forgotten: u64,
 }
 
 /// Losses by cause. A loss is counted when it is told, so once.

@@ -168,7 +168,8 @@ impl Client {
     ///
     /// # Errors
     /// [`CommandError::TooLong`] for a reply beyond `Limits::payload_bytes` (the notifier gets an
-    /// empty ack then), [`CommandError::Unknown`] if the watch has ended.
+    /// empty ack then), [`CommandError::Unknown`] if the watch has ended, or so many of its notifies are
+    /// unanswered (twice what its queue holds, 1024 at least) that this one was forgotten.
     pub fn ack(&mut self, now: Timestamp, token: AckToken, reply: Bytes) -> Result<(), CommandError> {
         self.at(now);
         let checked = self.check_payload(&reply);
@@ -180,7 +181,7 @@ impl Client {
     /// Leaves a notify unanswered: its notifier waits until the timeout and sees it missed here.
     ///
     /// # Errors
-    /// [`CommandError::Unknown`] if the watch has ended.
+    /// [`CommandError::Unknown`] as for [`Self::ack`].
     pub fn decline(&mut self, now: Timestamp, token: AckToken) -> Result<(), CommandError> {
         self.at(now);
         self.answer(token, None)

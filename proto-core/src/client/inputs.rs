@@ -166,7 +166,7 @@ impl Client {
             Owner::Notify(key) => notifies.on_reply(key, tid, reply, cl, cx),
             Owner::Watch(key, role) => watches.on_reply(key, &Answer { role, tid, sent, reply }, cl, cx),
             Owner::Ack { watch, notify_id } => watches.on_ack_reply(watch, notify_id, tid),
-            Owner::Nobody => {}
+            Owner::Removal(key) => watches.on_removed(key, tid),
         });
     }
 
@@ -176,7 +176,7 @@ impl Client {
             Owner::Notify(key) => self.notifies.on_again(key, new),
             Owner::Watch(key, role) => self.watches.on_again(key, role, new, old),
             Owner::Ack { watch, notify_id } => self.watches.on_ack_again(watch, notify_id, new),
-            Owner::Nobody => {}
+            Owner::Removal(key) => self.watches.on_removal_again(key, old, new),
         }
     }
 

@@ -117,7 +117,8 @@ impl Client {
                         Owner::Watch(key, _) => {
                             self.with_cluster(|watches, _, _, cl, cx| watches.pool_gone(key, cl, cx));
                         }
-                        Owner::Notify(_) | Owner::Ack { .. } | Owner::Nobody => {}
+                        Owner::Removal(key) => self.watches.on_removed(key, tid),
+                        Owner::Notify(_) | Owner::Ack { .. } => {}
                     }
                 }
             }

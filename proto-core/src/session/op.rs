@@ -29,8 +29,8 @@ pub(crate) enum Owner {
         watch: WatchKey,
         notify_id: u64,
     },
-    /// Nobody waits: the removal of a registration that was replaced.
-    Nobody,
+    /// The removal of a registration that a watch replaced.
+    Removal(WatchKey),
 }
 
 impl Owner {
@@ -41,14 +41,14 @@ impl Owner {
         match self {
             Self::Notify(_) => true,
             Self::Watch(_, role) => role != WatchRole::Unwatch,
-            Self::Call(_) | Self::Ack { .. } | Self::Nobody => false,
+            Self::Call(_) | Self::Ack { .. } | Self::Removal(_) => false,
         }
     }
 
     /// Lower is encoded first: what keeps watches alive goes before users' calls.
     pub(super) fn class(self) -> u8 {
         match self {
-            Self::Watch(..) | Self::Ack { .. } | Self::Nobody => 0,
+            Self::Watch(..) | Self::Ack { .. } | Self::Removal(_) => 0,
             Self::Call(_) | Self::Notify(_) => 1,
         }
     }

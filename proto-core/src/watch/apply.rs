@@ -153,6 +153,7 @@ impl Watches {
     /// Ends a watch; its events can still be taken.
     fn close(&mut self, key: WatchKey, cl: &mut Cluster<'_>, cx: &mut Context) {
         self.cancel_requests(key, cl);
+        self.forget_answers(key, cl);
         cl.sessions.targets.remove(Member::Watch(key));
         self.forget(key, cx);
     }
@@ -161,7 +162,6 @@ impl Watches {
         let Some(watch) = self.watches.get_mut(key) else { return };
         self.by_cookie.remove(&watch.cookie);
         self.open -= 1;
-        watch.deliveries.clear();
         cx.timers.set(TimerKey::Watch(key), &mut watch.timer, None);
         self.tell(key, WatchEvent::Closed, cx);
     }

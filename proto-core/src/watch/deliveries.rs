@@ -5,6 +5,7 @@
 
 use super::queue::{Offered, Shed};
 use super::state::State;
+use super::unanswered::Delivery;
 use super::{Cluster, OnDrop, Owner, Watch, WatchKey, Watches};
 use crate::context::Context;
 use crate::error::{LossCause, WatchError};
@@ -16,20 +17,6 @@ use bytes::Bytes;
 use linger_wire::EntityName;
 use linger_wire::msg::{Op as Action, WatchNotify};
 
-/// Notifies of one watch that are remembered until they are answered, at least.
-const DELIVERIES_MIN: usize = 1024;
-
-/// Where a notify is.
-#[derive(Debug)]
-pub(super) enum Delivery {
-    /// In the queue or in the user's hands.
-    Out,
-    /// Answered; the OSD has not confirmed it.
-    Acking { tid: u64, reply: Bytes },
-    /// Shed, and the notifier is left to wait.
-    Silent,
-}
-
 impl Watches {
     /// A NOTIFY came.
     pub(crate) fn on_notify(&mut self, message: WatchNotify, cl: &mut Cluster<'_>, cx: &mut Context) {
@@ -39,8 +26,8 @@ impl Watches {
             return;
         }
         let notify_id = message.notify_id;
-        match watch.deliveries.get(&notify_id) {
-            Some(Delivery::Out | Delivery::Silent) => self.count_duplicate(),
+        match watch.unanswered.get(notify_id) {
+            Some(Delivery::Queued | Delivery::Held | Delivery::Silent) => self.count_duplicate(),
             Some(Delivery::Acking { reply, .. }) => {
                 let reply = reply.clone();
                 self.count_duplicate();
@@ -60,13 +47,11 @@ impl Watches {
         let Some(watch) = self.watches.get_mut(key) else { return };
         let max = watch.opts.queue.unwrap_or(limits.notifies_per_watch).max(1);
         self.queued_bytes += message.payload.len();
-        // Neither a user who drops tokens unspent nor an OSD that answers no ack makes this grow.
-        if watch.deliveries.len() >= max.saturating_mul(2).max(DELIVERIES_MIN)
-            && let Some((_, Delivery::Acking { tid, .. })) = watch.deliveries.pop_first()
-        {
-            cl.sessions.cancel(tid);
+        match watch.unanswered.add(message.notify_id, max) {
+            Some(Delivery::Acking { tid, .. }) => _ = cl.sessions.cancel(tid),
+            Some(Delivery::Held) => self.totals.forgotten = self.totals.forgotten.saturating_add(1),
+            _ => {}
         }
-        watch.deliveries.insert(message.notify_id, Delivery::Out);
         let notify = notify_of(key, watch, message);
         let offered = watch.queue.offer(cx.now, notify, max, room, watch.opts.when_full);
         self.readable.insert(key);
@@ -92,15 +77,14 @@ impl Watches {
         let Some(watch) = self.watches.get_mut(key) else { return };
         match watch.opts.on_drop {
             OnDrop::AckEmpty => self.send_ack(key, shed.notify_id, Bytes::new(), cl),
-            OnDrop::Silent => {
-                watch.deliveries.insert(shed.notify_id, Delivery::Silent);
-            }
+            OnDrop::Silent => _ = watch.unanswered.replace(shed.notify_id, Delivery::Silent),
         }
     }
 
     /// The user answers, or declines to.
     ///
-    /// An answer to a registration that is gone is dropped: that OSD no longer waits for it.
+    /// An answer to a registration that is gone is dropped: that OSD no longer waits for it. False if the watch
+    /// has ended, or the notify was forgotten for others.
     #[expect(clippy::needless_pass_by_value, reason = "an answer spends the token")]
     pub(crate) fn ack(&mut self, token: AckToken, reply: Option<Bytes>, cl: &mut Cluster<'_>) -> bool {
         let AckToken { watch, cookie, notify_id } = token;
@@ -108,45 +92,50 @@ impl Watches {
         let Some(watch) = self.watches.get_mut(key).filter(|watch| watch.state != State::Closed) else {
             return false;
         };
-        let is_out = matches!(watch.deliveries.get(&notify_id), Some(Delivery::Out));
-        if watch.cookie == cookie && is_out {
-            match reply {
-                Some(reply) => self.send_ack(key, notify_id, reply, cl),
-                None => {
-                    watch.deliveries.insert(notify_id, Delivery::Silent);
-                }
-            }
+        if watch.cookie != cookie {
+            return true;
         }
-        true
+        let is_held = matches!(watch.unanswered.get(notify_id), Some(Delivery::Held));
+        match reply {
+            Some(reply) if is_held => self.send_ack(key, notify_id, reply, cl),
+            None if is_held => _ = watch.unanswered.replace(notify_id, Delivery::Silent),
+            _ => {}
+        }
+        is_held
     }
 
     fn send_ack(&mut self, key: WatchKey, notify_id: u64, reply: Bytes, cl: &mut Cluster<'_>) {
         let Some(watch) = self.watches.get_mut(key) else { return };
-        if let Some(Delivery::Acking { tid, .. }) = watch.deliveries.remove(&notify_id) {
-            cl.sessions.cancel(tid);
-        }
         let (Some(object), Some(target)) = (&watch.object, watch.target) else { return };
         let action = Action::NotifyAck { notify_id, cookie: watch.cookie, reply: reply.clone() };
         let op = Op::new(Owner::Ack { watch: key, notify_id }, Arc::clone(object), action, target);
         let tid = cl.sessions.submit(op, cl.map);
-        watch.deliveries.insert(notify_id, Delivery::Acking { tid, reply });
+        if let Some(Delivery::Acking { tid, .. }) =
+            watch.unanswered.replace(notify_id, Delivery::Acking { tid, reply })
+        {
+            cl.sessions.cancel(tid);
+        }
     }
 
     /// The OSD has the answer; or will never take it.
     pub(crate) fn on_ack_reply(&mut self, key: WatchKey, notify_id: u64, answered: u64) {
-        let Some(watch) = self.watches.get_mut(key) else { return };
-        let current = matches!(watch.deliveries.get(&notify_id), Some(Delivery::Acking { tid, .. }) if *tid == answered);
-        if current {
-            watch.deliveries.remove(&notify_id);
+        if let Some(watch) = self.watches.get_mut(key) {
+            watch.unanswered.answered(notify_id, answered);
         }
     }
 
     /// An answer goes under another tid.
     pub(crate) fn on_ack_again(&mut self, key: WatchKey, notify_id: u64, new: u64) {
-        if let Some(watch) = self.watches.get_mut(key)
-            && let Some(Delivery::Acking { tid, .. }) = watch.deliveries.get_mut(&notify_id)
-        {
-            *tid = new;
+        if let Some(watch) = self.watches.get_mut(key) {
+            watch.unanswered.again(notify_id, new);
+        }
+    }
+
+    /// Nobody waits for answers to a registration that is gone.
+    pub(super) fn forget_answers(&mut self, key: WatchKey, cl: &mut Cluster<'_>) {
+        let Some(watch) = self.watches.get_mut(key) else { return };
+        for tid in watch.unanswered.clear() {
+            cl.sessions.cancel(tid);
         }
     }
 }

@@ -12,6 +12,7 @@ mod replies;
 mod requests;
 mod state;
 mod status;
+mod unanswered;
 
 pub use options::{OnDrop, Reregister, WatchOptions};
 pub use queue::WhenFull;
@@ -32,13 +33,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use apply::Detail;
 use core::time::Duration;
-use deliveries::Delivery;
 use linger_wire::msg::OpReply;
 use linger_wire::osdmap::OsdMap;
 use queue::Queue;
 use rand_core::Rng as _;
 use slotmap::SlotMap;
 use state::{Input, State};
+use unanswered::Unanswered;
 
 /// One wanted watch.
 struct Watch {
@@ -76,7 +77,9 @@ struct Watch {
     target: Option<Target>,
     timer: Slot,
     queue: Queue,
-    deliveries: BTreeMap<u64, Delivery>,
+    unanswered: Unanswered,
+    /// UNWATCHes of registrations that were replaced.
+    removals: BTreeSet<u64>,
 }
 
 impl Watch {
@@ -211,7 +214,8 @@ impl Watches {
             target: None,
             timer: Slot::default(),
             queue: Queue::default(),
-            deliveries: BTreeMap::new(),
+            unanswered: Unanswered::default(),
+            removals: BTreeSet::new(),
         });
         self.by_cookie.insert(cookie, key);
         self.open += 1;
@@ -270,7 +274,10 @@ impl Watches {
         let watch = self.watches.get_mut(key)?;
         let event = watch.queue.pop();
         match &event {
-            Some(WatchEvent::Notify(notify)) => self.queued_bytes -= notify.payload.len(),
+            Some(WatchEvent::Notify(notify)) => {
+                self.queued_bytes -= notify.payload.len();
+                watch.unanswered.take(notify.notify_id);
+            }
             Some(WatchEvent::Closed) => {
                 self.watches.remove(key);
                 self.readable.remove(&key);

@@ -13,6 +13,11 @@ use linger_wire::msg::{Op as Action, WatchOp};
 /// OSD that answers none is not sent ever more of them.
 const PINGS_MAX: usize = 4;
 
+/// Removals of replaced registrations of one watch that may be unanswered at a time.
+///
+/// An OSD that answers none of them is not asked ever more: it forgets the oldest by their timeouts.
+const REMOVALS_MAX: usize = 4;
+
 impl Watches {
     /// Sends WATCH, if there is a primary; else the next map that has one does.
     pub(super) fn register(&mut self, key: WatchKey, cl: &mut Cluster<'_>) {
@@ -39,11 +44,14 @@ impl Watches {
         watch.bound = None;
         self.by_cookie.remove(&old);
         self.by_cookie.insert(cookie, key);
-        watch.deliveries.clear();
         if let (Some(object), Some(target)) = (watch.object.clone(), watch.target) {
             let action = watch_action(WatchOp::Unwatch, old, 0, 0);
-            cl.sessions.submit(Op::new(Owner::Nobody, object, action, target), cl.map);
+            let op = Op::new(Owner::Removal(key), object, action, target);
+            watch.removals.insert(cl.sessions.submit(op, cl.map));
+            let oldest = if watch.removals.len() > REMOVALS_MAX { watch.removals.pop_first() } else { None };
+            oldest.map(|tid| cl.sessions.cancel(tid));
         }
+        self.forget_answers(key, cl);
     }
 
     pub(super) fn unwatch(&mut self, key: WatchKey, cl: &mut Cluster<'_>, cx: &mut Context) {
@@ -91,6 +99,22 @@ impl Watches {
         if let (Owner::Watch(_, WatchRole::Register | WatchRole::Reconnect), Some(sent)) = (op.owner, op.sent)
         {
             watch.bound.get_or_insert(sent);
+        }
+    }
+
+    /// A replaced registration is gone, or its OSD will never say so.
+    pub(crate) fn on_removed(&mut self, key: WatchKey, tid: u64) {
+        if let Some(watch) = self.watches.get_mut(key) {
+            watch.removals.remove(&tid);
+        }
+    }
+
+    /// A removal goes under another tid.
+    pub(crate) fn on_removal_again(&mut self, key: WatchKey, old: u64, new: u64) {
+        if let Some(watch) = self.watches.get_mut(key)
+            && watch.removals.remove(&old)
+        {
+            watch.removals.insert(new);
         }
     }
 

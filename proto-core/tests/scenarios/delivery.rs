@@ -288,5 +288,50 @@ fn tokens_that_are_never_spent_do_not_pile_up() {
     sim.notify(osd, 1, 4999, b"");
     sim.quiet();
     sim.notify(osd, 1, 0, b"");
-    assert_eq!(sim.got(watch).notify_id, 0, "the oldest was forgotten");
+    let oldest = sim.got(watch);
+    assert_eq!(oldest.notify_id, 0, "the oldest was forgotten");
+    assert_eq!(sim.client.totals(sim.now).forgotten, 5001 - 2048);
+    let answered = sim.client.ack(sim.now, oldest.token, Bytes::new());
+    assert_eq!(answered, Ok(()), "it came again");
+}
+
+/// A notify that was forgotten for others is not answered, and its user learns of it.
+#[test]
+fn an_answer_that_comes_too_late_is_refused() {
+    let (mut sim, watch) = watching();
+    let osd = sim.primary(&object("obj"));
+    let mut tokens: Vec<_> = (0..2049)
+        .map(|id| {
+            sim.notify(osd, 1, id, b"");
+            sim.got(watch).token
+        })
+        .collect();
+    let now = sim.now;
+    assert_eq!(sim.client.ack(now, tokens.remove(0), Bytes::new()), Err(CommandError::Unknown));
+    assert!(tokens.into_iter().all(|token| sim.client.ack(now, token, Bytes::new()).is_ok()));
+    sim.settle();
+    assert_eq!(sim.count("ack"), 2048);
+}
+
+/// A lost watch's answers are for nobody: an OSD that confirms none of them does not make them pile up.
+#[test]
+fn answers_to_a_registration_that_is_gone_are_forgotten() {
+    let (mut sim, watch) = watching();
+    let osd = sim.primary(&object("obj"));
+    sim.hold = vec!["ack"];
+    for id in 0..3 {
+        sim.notify(osd, 1, id, b"");
+        let token = sim.got(watch).token;
+        sim.client.ack(sim.now, token, Bytes::new()).unwrap();
+    }
+    sim.settle();
+    assert_eq!(sim.count("ack"), 3);
+    sim.disconnect(osd, 1);
+    sim.run(secs(2));
+    assert_eq!(sim.error(watch).cause, LossCause::Disconnected);
+    sim.live(watch);
+    sim.seen.clear();
+    sim.reset(Who::Osd(osd));
+    sim.run(millis(100));
+    assert_eq!((sim.count("ack"), sim.count("reconnect")), (0, 1));
 }

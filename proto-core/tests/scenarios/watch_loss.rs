@@ -55,6 +55,30 @@ fn a_refused_ping_is_one_loss() {
     }
 }
 
+/// An OSD that ends every registration and answers nothing: what is to be done is a few requests.
+#[test]
+fn removals_do_not_pile_up() {
+    let (mut sim, _) = watching();
+    let osd = sim.primary(&object("obj"));
+    sim.hold = vec!["watch", "unwatch"];
+    sim.disconnect(osd, 1);
+    sim.run(secs(2));
+    for _ in 0..50 {
+        let cookie = sim.last("watch").cookie();
+        sim.disconnect(osd, cookie);
+        sim.settle();
+        assert_ne!(sim.last("watch").cookie(), cookie);
+    }
+    sim.seen.clear();
+    sim.reset(Who::Osd(osd));
+    sim.run(millis(100));
+    assert_eq!(
+        (sim.count("unwatch"), sim.count("watch")),
+        (4, 1),
+        "after a reset all that is left is sent again"
+    );
+}
+
 #[test]
 fn a_disconnect_is_one_loss() {
     let (mut sim, watch) = watching();
