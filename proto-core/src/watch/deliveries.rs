@@ -110,10 +110,9 @@ impl Watches {
         let action = Action::NotifyAck { notify_id, cookie: watch.cookie, reply: reply.clone() };
         let op = Op::new(Owner::Ack { watch: key, notify_id }, Arc::clone(object), action, target);
         let tid = cl.sessions.submit(op, cl.map);
-        if let Some(Delivery::Acking { tid, .. }) =
-            watch.unanswered.replace(notify_id, Delivery::Acking { tid, reply })
-        {
-            cl.sessions.cancel(tid);
+        let acking = Delivery::Acking { tid, reply };
+        if let Some(Delivery::Acking { tid: old, .. }) = watch.unanswered.replace(notify_id, acking) {
+            cl.sessions.cancel(old);
         }
     }
 
