@@ -1,7 +1,7 @@
 //! linger against the mini-cluster, over TCP: what users' own tests would do.
 
 use anyhow::{Context, Result, ensure};
-use linger_mini_cluster::{Auth, ConMode, KeyType, MiniCluster, Who};
+use linger_mini_cluster::{Auth, ConMode, KeyType, MiniCluster, Session, Who};
 use linger_tokio::config::Settings;
 use linger_tokio::{Cluster, ObjectRef, Watch, WatchEvent, WatchOptions};
 use std::time::Duration;
@@ -53,6 +53,39 @@ async fn round(auth: Auth, modes: &[ConMode]) -> Result<()> {
     );
     timeout(PATIENCE, watch.unwatch()).await??;
     ensure!(pool.list_watchers("greeting").await?.is_empty());
+    Ok(())
+}
+
+/// A notify that waits for a watch is sent again when the watch comes back over another connection.
+#[tokio::test]
+async fn a_notify_that_waits_is_sent_again() -> Result<()> {
+    let mini = MiniCluster::start().await?;
+    let dir = tempfile::tempdir()?;
+    let (watcher, notifier) = (connect(&mini, &dir).await?, connect(&mini, &dir).await?);
+    watcher.pool("rbd").write_full("greeting", "").await?;
+    let mut watch = watcher.pool("rbd").watch("greeting", WatchOptions::default()).await?;
+    ensure!(matches!(next(&mut watch).await?, WatchEvent::Live(_)));
+    let notify = notifier.pool("rbd").notify("greeting", "hello", Duration::from_secs(30)).await?;
+    let WatchEvent::Notification(notification) = next(&mut watch).await? else {
+        anyhow::bail!("no notification");
+    };
+    let number = watcher.global_id();
+    mini.with(move |servers, now| {
+        let mine = |session: &Session| session.client == number && matches!(session.who, Who::Osd(_));
+        let sessions = servers.sessions();
+        sessions.iter().filter(|session| mine(session)).for_each(|session| servers.reset(now, session.conn));
+    });
+    ensure!(matches!(next(&mut watch).await?, WatchEvent::Live(live) if !live.may_have_missed));
+    let again = async {
+        while watcher.totals().await?.duplicates == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        anyhow::Ok(())
+    };
+    timeout(PATIENCE, again).await??;
+    notification.ack("seen")?;
+    let outcome = format!("{:?}", notify.await?);
+    ensure!(outcome.contains("Done") && outcome.contains("seen"), "{outcome}");
     Ok(())
 }
 

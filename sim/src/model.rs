@@ -268,12 +268,15 @@ impl Watched {
         if after.iter().any(|(_, said)| *said == Said::Shed) {
             return None;
         }
-        // The next return speaks for all that was before it, errors or not.
-        let next = after.iter().find_map(|(_, said)| match said {
+        let live = |said: &Said| match said {
             Said::Live { may_have_missed } => Some(*may_have_missed),
             _ => None,
-        });
-        match next {
+        };
+        // The next return speaks for all that was before it, errors or not.
+        match after.iter().find_map(|(_, said)| live(said)) {
+            // A slow user sees it later than it happened, so what came first is not known.
+            _ if self.slow && after.iter().all(|(_, said)| live(said) == Some(false)) && heard => {}
+            _ if self.slow => return None,
             Some(false) => return Some("it came back and had missed nothing"),
             Some(true) => return None,
             None if !heard || !after.is_empty() => return None,

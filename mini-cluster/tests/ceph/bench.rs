@@ -54,6 +54,19 @@ impl Bench {
         Ok(out.into_owned())
     }
 
+    /// `rados` that is told the monitor's address and the key, and reads no configuration.
+    pub fn run_by_address(&self, auth: Auth, args: &[&str]) -> Result<String> {
+        let method = if auth == Auth::None { "none" } else { "cephx" };
+        let mut command = self.command("rados");
+        command.args(["--no-config-file", "-m", &self.cluster.mon().to_string(), "-n", "client.admin"]);
+        command.arg("--keyring").arg(self.dir.path().join("keyring"));
+        command.arg(format!("--auth_client_required={method}")).args(args);
+        let output = command.output()?;
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        ensure!(output.status.success(), "rados -m {args:?}: {}: {out}{err}", output.status);
+        Ok(out.into_owned())
+    }
+
     /// `ceph` with its arguments, or `python3`.
     pub fn tool(&self, program: &str, args: &[&str]) -> Result<Output> {
         let mut command = self.command(program);

@@ -46,6 +46,15 @@ fn tour(release: Release, auth: Auth, modes: &[ConMode]) -> Result<()> {
     ensure!(answer.contains("reply client.") && !answer.contains("timeout"), "{answer}");
     watcher.wait_for("NOTIFY")?;
 
+    // All that is needed is the monitor's address and the key.
+    let by_address = |args: &[&str]| bench.run_by_address(auth, &[&["-p", "rbd"], args].concat());
+    by_address(&["get", "greeting", &back])?;
+    let list = by_address(&["listwatchers", "greeting"])?;
+    ensure!(list.lines().count() == 1, "{list}");
+    let answer = by_address(&["notify", "greeting", "by address"])?;
+    ensure!(answer.contains("reply client."), "{answer}");
+    watcher.wait_for("NOTIFY")?;
+
     // The primary dies; another OSD takes over, and the watch moves to it.
     let primary = bench.cluster.with(|servers, now| {
         let object = linger_tokio::ObjectRef::new("rbd", "greeting");

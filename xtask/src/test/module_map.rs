@@ -17,6 +17,8 @@ const WITH_MODULES: &[&str] = &[
     "runtime-smol",
     "runtime-embassy",
     "linger",
+    "mini-cluster",
+    "sim",
     "testbed",
     "adapter-tests",
 ];
