@@ -319,7 +319,8 @@ impl Servers {
 
     fn bury(&mut self) {
         while let Some(conn) = self.conns.lost.pop_front() {
-            self.osds.iter_mut().for_each(|osd| osd.on_closed(conn));
+            let (now, timers) = (self.now, &mut self.timers);
+            self.osds.iter_mut().for_each(|osd| osd.on_closed(conn, now, timers));
         }
     }
 

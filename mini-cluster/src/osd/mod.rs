@@ -311,11 +311,15 @@ impl Osd {
     }
 
     /// A connection is gone.
-    pub fn on_closed(&mut self, conn: ConnId) {
+    pub fn on_closed(&mut self, conn: ConnId, now: Timestamp, timers: &mut Timers) {
         self.waiting.retain(|waiting| waiting.conn != conn);
         self.late.retain(|(_, waiting)| waiting.conn != conn);
         self.backoffs.retain(|blocked| blocked.conn != conn);
-        self.loaded.values_mut().for_each(|loaded| loaded.unbind(conn));
+        for (object, loaded) in &mut self.loaded {
+            for (watcher, ends) in loaded.unbind(conn, now) {
+                timers.at(ends, Timer::Watch { osd: self.id, object: *object, watcher });
+            }
+        }
     }
 
     /// The process ends; what it had in memory is gone.

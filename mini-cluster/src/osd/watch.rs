@@ -64,13 +64,19 @@ impl Loaded {
         self.watches.get(&watcher).is_some_and(|watch| watch.conn.is_some())
     }
 
-    /// A connection is gone. Whoever pings keeps the time that is left since the last ping.
-    pub fn unbind(&mut self, conn: ConnId) {
-        for watch in self.watches.values_mut().filter(|watch| watch.conn == Some(conn)) {
+    /// A connection is gone. Whoever pings keeps the time that is left since the last ping; a watcher that does
+    /// not has its whole timeout from now on, and is given with its end.
+    pub fn unbind(&mut self, conn: ConnId, now: Timestamp) -> Vec<(WatcherId, Timestamp)> {
+        let mut ends = Vec::new();
+        for (watcher, watch) in self.watches.iter_mut().filter(|(_, watch)| watch.conn == Some(conn)) {
             watch.conn = None;
-            // A watcher that does not ping has its whole timeout from now on; its timer looks at this.
-            watch.ends.get_or_insert(watch.last_ping);
+            if watch.ends.is_none() {
+                let at = now.saturating_add(watch.timeout);
+                watch.ends = Some(at);
+                ends.push((*watcher, at));
+            }
         }
+        ends
     }
 }
 
@@ -159,8 +165,9 @@ impl Osd {
         let ends = cx.now.saturating_add(watch.timeout);
         watch.ends = will_ping.then_some(ends);
         cx.journal.note(cx.now, self.id, &cx.store.key(object).name, || Deed::WatchConnected(watcher));
-        // Also armed for one that does not ping: it looks again when the connection is gone.
-        cx.timers.at(ends, Timer::Watch { osd: self.id, object, watcher });
+        if will_ping {
+            cx.timers.at(ends, Timer::Watch { osd: self.id, object, watcher });
+        }
         for (id, notify) in loaded.notifies.iter().filter(|(_, notify)| notify.waiting.contains(&watcher)) {
             cx.conns.send(conn, 0, &notify.to_watcher(*id, watcher.cookie));
         }
@@ -275,16 +282,10 @@ impl Osd {
         }
         let Some(loaded) = self.loaded.get_mut(&object) else { return };
         let Some(watch) = loaded.watches.get_mut(&watcher) else { return };
-        let timer = Timer::Watch { osd: self.id, object, watcher };
-        match (watch.will_ping, watch.ends) {
-            (false, None) => cx.timers.at(cx.now.saturating_add(watch.timeout), timer),
-            (false, Some(ends)) if watch.conn.is_none() && ends == watch.last_ping => {
-                let ends = cx.now.saturating_add(watch.timeout);
-                watch.ends = Some(ends);
-                cx.timers.at(ends, timer);
-            }
-            (_, Some(ends)) if ends > cx.now => cx.timers.at(ends, timer),
-            _ => {
+        match watch.ends {
+            None => {}
+            Some(ends) if ends > cx.now => cx.timers.at(ends, Timer::Watch { osd: self.id, object, watcher }),
+            Some(_) => {
                 cx.note(self.id, object, || Deed::WatchExpired(watcher));
                 self.expire(object, watcher, cx);
             }
@@ -368,5 +369,34 @@ fn disconnect(cookie: u64) -> WatchNotify {
         return_code: 0,
         notifier: 0,
         reply: Bytes::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever pings has what is left; whoever does not has all of it, from when the connection is gone.
+    #[test]
+    fn who_is_cut_off_has_its_time() {
+        let at = |secs: u64| Timestamp::from_micros(secs * 1_000_000);
+        let (mut loaded, conn) = (Loaded::default(), ConnId(1));
+        for (cookie, will_ping) in [(1, true), (2, false)] {
+            let ends = will_ping.then_some(at(30));
+            let watch = Watch {
+                conn: Some(conn),
+                will_ping,
+                last_ping: at(0),
+                timeout: Duration::from_secs(30),
+                ends,
+            };
+            loaded.watches.insert(WatcherId { client: 1, cookie }, watch);
+        }
+        let armed = loaded.unbind(conn, at(20));
+        assert_eq!(armed, [(WatcherId { client: 1, cookie: 2 }, at(50))]);
+        let ends: Vec<_> = loaded.watches.values().map(|watch| watch.ends).collect();
+        assert_eq!(ends, [Some(at(30)), Some(at(50))]);
+        assert!(loaded.watches.values().all(|watch| watch.conn.is_none()));
+        assert_eq!(loaded.unbind(conn, at(25)), [], "once");
     }
 }
