@@ -129,6 +129,9 @@ impl Client {
                     return Err(ConnFault::WrongCluster { found: message.fsid });
                 }
                 self.on_map(&message);
+                if self.mon.owns(conn) && !message.fulls.is_empty() {
+                    self.mon.got_full();
+                }
             }
             ConnEvent::Message { msg, .. } if self.mon.owns(conn) => {
                 self.mon.on_message(msg, &mut self.cx)?;

@@ -19,6 +19,8 @@ impl Client {
         while let Some(conn) = self.cx.pool.next_drained() {
             if let Some(osd) = self.sessions.osd_of(conn) {
                 self.sessions.wake(Some(osd));
+            } else if self.mon.owns(conn) {
+                self.mon.on_drained(&mut self.cx);
             }
         }
         self.pump();

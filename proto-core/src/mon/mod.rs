@@ -73,6 +73,8 @@ pub(crate) struct MonClient {
     failures: u32,
     up_since: Timestamp,
     renewal_asked: Option<Timestamp>,
+    /// The renewal that was asked waits for room in the outbox.
+    renewal_owed: bool,
     timer: Slot,
     pub(crate) news: VecDeque<MonNews>,
 }
@@ -91,6 +93,7 @@ impl MonClient {
             failures: 0,
             up_since: Timestamp::default(),
             renewal_asked: None,
+            renewal_owed: false,
             timer: Slot::default(),
             news: VecDeque::new(),
         }
@@ -165,6 +168,7 @@ impl MonClient {
         conns.keys().for_each(|conn| cx.close(*conn, ConnFault::Dropped));
         self.questions.session_lost();
         self.renewal_asked = None;
+        self.renewal_owed = false;
     }
 
     /// Closes everything for good.
@@ -289,9 +293,12 @@ impl MonClient {
     /// Asks for new tickets if some are due and none are asked for.
     fn renew(&mut self, cx: &mut Context) {
         let State::Active(conn, _) = self.state else { return };
-        if self.renewal_asked.is_none()
-            && let Some(payload) = self.tickets.renewal(cx.now, &mut cx.rng)
-        {
+        if self.renewal_asked.is_some() || self.tickets.next_due().is_none_or(|due| cx.now < due) {
+            return;
+        }
+        if !cx.pool.get(conn).is_some_and(Connection::has_room) {
+            (self.renewal_asked, self.renewal_owed) = (Some(cx.now), true);
+        } else if let Some(payload) = self.tickets.renewal(cx.now, &mut cx.rng) {
             self.renewal_asked = Some(cx.now);
             let request = AuthRequest { protocol: 2, payload, monmap_epoch: 0 };
             cx.pool.send(conn, 0, PRIORITY, &request);
@@ -315,6 +322,22 @@ impl MonClient {
     /// Notes that maps up to `epoch` are here.
     pub(crate) fn got_map(&mut self, epoch: u32) {
         self.questions.got_map(epoch);
+    }
+
+    /// Notes that a monitor's message had full maps, after they were taken as far as they can be.
+    pub(crate) fn got_full(&mut self) {
+        self.questions.got_full();
+    }
+
+    /// The outbox got room: asks what had none.
+    pub(crate) fn on_drained(&mut self, cx: &mut Context) {
+        let conn = self.active();
+        self.questions.ask_owed(conn, cx);
+        if core::mem::take(&mut self.renewal_owed) {
+            self.renewal_asked = None;
+            self.renew(cx);
+            self.arm(cx);
+        }
     }
 
     /// Asks for the newest map's epoch; the answer comes as news under the handle.

@@ -1,6 +1,7 @@
 //! What is asked of the monitors, and asked again in each new session.
 
 use super::PRIORITY;
+use crate::conn::Connection;
 use crate::context::Context;
 use crate::ids::ConnKey;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -12,12 +13,22 @@ pub(super) struct Questions {
     follow_map: bool,
     /// The next monmap epoch wanted.
     monmap_next: u64,
-    /// The next OSD map epoch wanted, once any is.
+    /// The next OSD map epoch wanted, once any is; 0 for the newest in full.
     osdmap_next: Option<u64>,
-    /// Whether this session's monitor will send (or, subscribed, sends) that epoch by itself.
-    osdmap_asked: bool,
+    osdmap: Asked,
     versions: BTreeSet<u64>,
     last_handle: u64,
+}
+
+/// What became of the wish for OSD maps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Nothing is wanted, or what came was of no use: the next who wants a map asks.
+    No,
+    /// It is to be asked when there is a session, and room in its outbox.
+    Owed,
+    /// This session's monitor will send (or, subscribed, sends) that epoch by itself.
+    Yes,
 }
 
 impl Questions {
@@ -26,14 +37,14 @@ impl Questions {
             follow_map,
             monmap_next: 0,
             osdmap_next: None,
-            osdmap_asked: false,
+            osdmap: Asked::No,
             versions: BTreeSet::new(),
             last_handle: 0,
         }
     }
 
     pub(super) fn session_lost(&mut self) {
-        self.osdmap_asked = false;
+        self.osdmap = if self.osdmap_next.is_some() { Asked::Owed } else { Asked::No };
     }
 
     pub(super) fn session_up(&mut self, conn: ConnKey, cx: &mut Context) {
@@ -42,7 +53,7 @@ impl Questions {
         let mut what = BTreeMap::from([(Name::from("monmap"), self.monmap_item())]);
         if let Some(item) = self.osdmap_item() {
             what.insert("osdmap".into(), item);
-            self.osdmap_asked = true;
+            self.osdmap = Asked::Yes;
         }
         subscribe(conn, what, cx);
         for handle in &self.versions {
@@ -67,21 +78,38 @@ impl Questions {
         let next = u64::from(epoch) + 1;
         if self.osdmap_next.is_some_and(|wanted| wanted < next) {
             self.osdmap_next = self.follow_map.then_some(next);
-            self.osdmap_asked = self.follow_map;
+            if !self.follow_map {
+                self.osdmap = Asked::No;
+            }
         }
     }
 
-    /// Wants maps from `epoch` on. What is already subscribed from there is not asked twice, but for
-    /// a full map (0): whoever needs one got something else.
+    /// The monitor sent a full map. If one is still wanted it was of no use, and a newer one may be.
+    pub(super) fn got_full(&mut self) {
+        if (self.osdmap_next, self.osdmap) == (Some(0), Asked::Yes) {
+            self.osdmap = Asked::No;
+        }
+    }
+
+    /// Wants maps from `epoch` on. What is asked already is not asked twice: peers that make this client
+    /// want the same again and again must not fill an outbox.
     pub(super) fn want_map(&mut self, epoch: u32, conn: Option<ConnKey>, cx: &mut Context) {
-        let epoch = u64::from(epoch);
-        if epoch > 0 && self.osdmap_asked && self.osdmap_next == Some(epoch) {
+        // Who needs a full map is not helped by others.
+        let next = if self.osdmap_next == Some(0) { 0 } else { u64::from(epoch) };
+        if (self.osdmap_next, self.osdmap) == (Some(next), Asked::Yes) {
             return;
         }
-        self.osdmap_next = Some(epoch);
-        if let (Some(conn), Some(item)) = (conn, self.osdmap_item()) {
+        (self.osdmap_next, self.osdmap) = (Some(next), Asked::Owed);
+        self.ask_owed(conn, cx);
+    }
+
+    /// Asks what is to be asked, as far as there is room.
+    pub(super) fn ask_owed(&mut self, conn: Option<ConnKey>, cx: &mut Context) {
+        let has_room = |conn: &ConnKey| cx.pool.get(*conn).is_some_and(Connection::has_room);
+        let Some(conn) = conn.filter(has_room) else { return };
+        if let (Asked::Owed, Some(item)) = (self.osdmap, self.osdmap_item()) {
             subscribe(conn, BTreeMap::from([("osdmap".into(), item)]), cx);
-            self.osdmap_asked = true;
+            self.osdmap = Asked::Yes;
         }
     }
 

@@ -1,11 +1,11 @@
 //! Every bound: at it and one beyond.
 
 use crate::support::{Sim, Who, config, object, secs, target};
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use linger_core::{Call, CommandError, ConnFault, ObjectRef, WatchOptions};
 use linger_wire::HObject;
 use linger_wire::frame::{Control, FrameError};
-use linger_wire::msg::{Backoff, BackoffOp};
+use linger_wire::msg::{Backoff, BackoffOp, MapMessage};
 
 fn too_long(what: &'static str, len: usize, max: usize) -> CommandError {
     CommandError::TooLong { what, len, max }
@@ -139,4 +139,92 @@ fn frames_of_a_handshake() {
     sim.run(secs(1));
     let faults = sim.faults(Who::Mon(0));
     assert!(matches!(faults[0], ConnFault::Frame(_)), "{faults:?}");
+}
+
+const MON: Who = Who::Mon(0);
+const OUTBOX: usize = 2000;
+
+/// A client whose monitor reads nothing, at epoch 10 of 11.
+fn unread() -> Sim {
+    let mut config = config(1);
+    config.limits.outbox_bytes = OUTBOX;
+    let mut sim = Sim::new(config);
+    sim.settle();
+    sim.stage(|_| {});
+    sim.subscribed.clear();
+    sim.peer(MON).stalled = true;
+    sim
+}
+
+impl Sim {
+    fn garbage(&mut self, as_full: bool) {
+        let maps = [(11, Bytes::from_static(b"garbage"))].into();
+        let mut message = MapMessage { fsid: self.map.fsid, oldest: 1, newest: 11, ..MapMessage::default() };
+        *(if as_full { &mut message.fulls } else { &mut message.incrementals }) = maps;
+        self.peer(MON).message(0, &message);
+        self.settle();
+    }
+
+    fn unsent(&mut self) -> usize {
+        let conn = self.conn_to(MON);
+        self.client.outbox(conn).remaining()
+    }
+
+    /// The monitor reads again.
+    fn read_on(&mut self) {
+        let conn = self.conn_to(MON);
+        self.peer(MON).stalled = false;
+        while self.client.outbox(conn).has_remaining() {
+            self.carry(conn);
+            self.settle();
+        }
+    }
+}
+
+#[test]
+fn a_full_map_is_asked_for_once_until_one_comes() {
+    let mut sim = unread();
+    sim.garbage(false);
+    let once = sim.unsent();
+    assert!(once > 0);
+    for _ in 0..100 {
+        sim.garbage(false);
+    }
+    assert_eq!(sim.unsent(), once);
+    sim.read_on();
+    assert_eq!(sim.subscribed, [(0, "osdmap".into(), 0, 0)]);
+    assert_eq!(sim.client.osd_map().unwrap().epoch, 11);
+    sim.update(|_| {});
+    assert_eq!(sim.client.osd_map().unwrap().epoch, 12, "the subscription goes on");
+}
+
+#[test]
+fn questions_to_a_monitor_that_reads_nothing() {
+    let mut sim = unread();
+    for _ in 0..100 {
+        // A full map of no use is an answer all the same: the next one may be better.
+        sim.garbage(false);
+        sim.garbage(true);
+    }
+    // The last one is asked once there is room again.
+    sim.garbage(false);
+    let unsent = sim.unsent();
+    assert!((OUTBOX..OUTBOX + 200).contains(&unsent), "{unsent} bytes wait");
+    sim.read_on();
+    assert_eq!(sim.client.osd_map().unwrap().epoch, 11);
+    assert!(sim.subscribed.iter().all(|(_, name, start, _)| name == "osdmap" && *start == 0));
+}
+
+#[test]
+fn a_question_that_found_no_room_is_asked_of_the_next_monitor() {
+    let mut sim = unread();
+    for _ in 0..100 {
+        sim.garbage(false);
+        sim.garbage(true);
+    }
+    sim.garbage(false);
+    sim.reset(MON);
+    sim.run(secs(1));
+    assert_eq!(sim.subscribed.iter().filter(|(_, name, ..)| name == "osdmap").count(), 1);
+    assert_eq!(sim.client.osd_map().unwrap().epoch, 11);
 }
