@@ -164,9 +164,10 @@ impl Client {
         self.unplaced.0.values_mut().filter(not_asked).for_each(|entry| entry.check = Check::Asked(handle));
     }
 
+    /// An answer to one question answers those asked before it.
     pub(super) fn on_newest(&mut self, handle: u64, newest: u64) {
         for entry in self.unplaced.0.values_mut() {
-            if matches!(entry.check, Check::Asked(asked) if asked == handle) {
+            if matches!(entry.check, Check::Asked(asked) if asked <= handle) {
                 entry.check = Check::Bound(newest);
             }
         }

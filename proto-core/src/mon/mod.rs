@@ -44,7 +44,7 @@ pub(crate) enum MonNews {
     Up,
     /// Tickets were renewed: OSDs that waited for one can be dialled.
     Tickets,
-    /// The newest epoch that the monitors have, asked for under this handle.
+    /// The newest epoch that the monitors have, asked for under this handle and all before it.
     Newest { handle: u64, epoch: u64 },
 }
 
@@ -273,8 +273,11 @@ impl MonClient {
                 self.questions.got_monmap(map.epoch);
             }
             Msg::AuthReply(reply) => self.on_renewal(&reply, cx)?,
-            Msg::GetVersionReply(reply) if self.questions.answered(reply.handle) => {
-                self.news.push_back(MonNews::Newest { handle: reply.handle, epoch: reply.newest });
+            Msg::GetVersionReply(reply) => {
+                let conn = self.active();
+                if self.questions.answered(reply.handle, conn, cx) {
+                    self.news.push_back(MonNews::Newest { handle: reply.handle, epoch: reply.newest });
+                }
             }
             _ => {}
         }
@@ -340,7 +343,7 @@ impl MonClient {
         }
     }
 
-    /// Asks for the newest map's epoch; the answer comes as news under the handle.
+    /// Asks for the newest map's epoch; the answer comes as news under the handle or a later one.
     pub(crate) fn ask_newest(&mut self, cx: &mut Context) -> u64 {
         let conn = self.active();
         self.questions.ask_newest(conn, cx)

@@ -4,7 +4,7 @@ use super::PRIORITY;
 use crate::conn::Connection;
 use crate::context::Context;
 use crate::ids::ConnKey;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use linger_wire::Name;
 use linger_wire::msg::{GetVersion, Kind, Subscribe, SubscribeItem};
 
@@ -16,7 +16,10 @@ pub(super) struct Questions {
     /// The next OSD map epoch wanted, once any is; 0 for the newest in full.
     osdmap_next: Option<u64>,
     osdmap: Asked,
-    versions: BTreeSet<u64>,
+    /// The version query that this session's monitor has not answered: one at a time.
+    version_asked: Option<u64>,
+    /// The next one. Whoever wants to know before it is asked shares it.
+    version_owed: Option<u64>,
     last_handle: u64,
 }
 
@@ -38,13 +41,17 @@ impl Questions {
             monmap_next: 0,
             osdmap_next: None,
             osdmap: Asked::No,
-            versions: BTreeSet::new(),
+            version_asked: None,
+            version_owed: None,
             last_handle: 0,
         }
     }
 
     pub(super) fn session_lost(&mut self) {
         self.osdmap = if self.osdmap_next.is_some() { Asked::Owed } else { Asked::No };
+        // A later answer does for those who asked earlier, too.
+        self.version_owed = self.version_owed.or(self.version_asked);
+        self.version_asked = None;
     }
 
     pub(super) fn session_up(&mut self, conn: ConnKey, cx: &mut Context) {
@@ -56,9 +63,7 @@ impl Questions {
             self.osdmap = Asked::Yes;
         }
         subscribe(conn, what, cx);
-        for handle in &self.versions {
-            cx.pool.send(conn, 0, PRIORITY, &version_of_osdmap(*handle));
-        }
+        self.ask_owed(Some(conn), cx);
     }
 
     fn monmap_item(&self) -> SubscribeItem {
@@ -105,27 +110,44 @@ impl Questions {
 
     /// Asks what is to be asked, as far as there is room.
     pub(super) fn ask_owed(&mut self, conn: Option<ConnKey>, cx: &mut Context) {
-        let has_room = |conn: &ConnKey| cx.pool.get(*conn).is_some_and(Connection::has_room);
-        let Some(conn) = conn.filter(has_room) else { return };
-        if let (Asked::Owed, Some(item)) = (self.osdmap, self.osdmap_item()) {
+        let Some(conn) = conn else { return };
+        if has_room(conn, cx)
+            && let (Asked::Owed, Some(item)) = (self.osdmap, self.osdmap_item())
+        {
             subscribe(conn, BTreeMap::from([("osdmap".into(), item)]), cx);
             self.osdmap = Asked::Yes;
         }
-    }
-
-    pub(super) fn ask_newest(&mut self, conn: Option<ConnKey>, cx: &mut Context) -> u64 {
-        self.last_handle += 1;
-        self.versions.insert(self.last_handle);
-        if let Some(conn) = conn {
-            cx.pool.send(conn, 0, PRIORITY, &version_of_osdmap(self.last_handle));
+        if self.version_asked.is_none()
+            && has_room(conn, cx)
+            && let Some(handle) = self.version_owed.take()
+        {
+            cx.pool.send(conn, 0, PRIORITY, &version_of_osdmap(handle));
+            self.version_asked = Some(handle);
         }
-        self.last_handle
     }
 
-    /// Whether this was asked; it is asked no more.
-    pub(super) fn answered(&mut self, handle: u64) -> bool {
-        self.versions.remove(&handle)
+    /// Wants to know the newest epoch. The answer under this handle, or under a later one, was given after this.
+    pub(super) fn ask_newest(&mut self, conn: Option<ConnKey>, cx: &mut Context) -> u64 {
+        let handle = self.version_owed.unwrap_or(self.last_handle + 1);
+        self.last_handle = handle;
+        self.version_owed = Some(handle);
+        self.ask_owed(conn, cx);
+        handle
     }
+
+    /// Whether this was asked; it is asked no more, but the next one is.
+    pub(super) fn answered(&mut self, handle: u64, conn: Option<ConnKey>, cx: &mut Context) -> bool {
+        if self.version_asked != Some(handle) {
+            return false;
+        }
+        self.version_asked = None;
+        self.ask_owed(conn, cx);
+        true
+    }
+}
+
+fn has_room(conn: ConnKey, cx: &Context) -> bool {
+    cx.pool.get(conn).is_some_and(Connection::has_room)
 }
 
 fn subscribe(conn: ConnKey, what: BTreeMap<Name, SubscribeItem>, cx: &mut Context) {

@@ -2,7 +2,7 @@
 
 use crate::support::{Misdeed, Sim, Stage, Who, config, lost, millis, mon_addr, object, secs, watching};
 use bytes::Bytes;
-use linger_core::{ConnFault, Event, LossCause, ObjectRef, Query, WatchOptions};
+use linger_core::{Call, ConnFault, Event, LossCause, ObjectRef, OpError, Query, WatchOptions};
 use linger_wire::Fsid;
 
 const MON: Who = Who::Mon(0);
@@ -100,6 +100,58 @@ fn version_queries_are_asked_again() {
     sim.settle();
     assert_eq!(sim.error(watch), lost(LossCause::PoolGone, None));
     sim.closed(watch);
+}
+
+#[test]
+fn version_queries_do_not_pile_up_without_a_monitor() {
+    let mut sim = Sim::connected();
+    sim.down.insert(MON);
+    sim.reset(MON);
+    for _ in 0..50 {
+        let missing = ObjectRef::new("never", "x");
+        sim.client.call(sim.now, missing, Call::Stat, Some(secs(1))).unwrap();
+        sim.run(secs(2));
+    }
+    sim.down.clear();
+    let last = sim.client.call(sim.now, ObjectRef::new("never", "x"), Call::Stat, Some(secs(60))).unwrap();
+    sim.run(secs(31));
+    assert_eq!(sim.version_queries.len(), 1, "{:?}", sim.version_queries);
+    assert_eq!(sim.result(last), Some(Err(OpError::NoPool)));
+}
+
+#[test]
+fn a_version_query_counts_for_those_who_came_before_it() {
+    let mut sim = Sim::connected();
+    sim.answer_versions = false;
+    let stat = |sim: &mut Sim| sim.call(ObjectRef::new("new", "x"), Call::Stat);
+    let before = stat(&mut sim);
+    // Their pool may be younger than the answer that is on its way: theirs is one more question.
+    let after = [(); 20].map(|()| stat(&mut sim));
+    let [(conn, first)] = sim.version_queries[..] else { panic!("{:?}", sim.version_queries) };
+    sim.answer_version(conn, first);
+    sim.settle();
+    assert_eq!(sim.result(before), Some(Err(OpError::NoPool)));
+    let [_, (_, second)] = sim.version_queries[..] else { panic!("{:?}", sim.version_queries) };
+    sim.answer_version(conn, first);
+    sim.settle();
+    assert!(after.iter().all(|call| sim.result(*call).is_none()), "an answer to nothing asked");
+    sim.answer_version(conn, second);
+    sim.settle();
+    assert!(after.iter().all(|call| sim.result(*call) == Some(Err(OpError::NoPool))));
+}
+
+#[test]
+fn a_lost_version_query_is_asked_for_all_who_wait() {
+    let mut sim = Sim::connected();
+    sim.answer_versions = false;
+    let calls = [(); 3].map(|()| sim.call(ObjectRef::new("never", "x"), Call::Stat));
+    sim.answer_versions = true;
+    sim.version_queries.clear();
+    sim.run(secs(20));
+    sim.reset(MON);
+    sim.run(secs(5));
+    assert_eq!(sim.version_queries.len(), 1, "{:?}", sim.version_queries);
+    assert!(calls.iter().all(|call| sim.result(*call) == Some(Err(OpError::NoPool))));
 }
 
 #[test]
