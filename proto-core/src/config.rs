@@ -9,6 +9,9 @@ use core::time::Duration;
 use linger_wire::crypto::{CryptoProvider, default_provider};
 use linger_wire::{AddrType, Fsid};
 
+/// With less than this rounds of hunting would shrink, and end before anything was dialled.
+const HUNT_BACKOFF_MIN: u32 = 100;
+
 /// How to reach a cluster, as whom, and within which bounds.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -86,19 +89,25 @@ impl Config {
             ("handshake", timing.handshake.is_zero()),
             ("hunt", timing.hunt.is_zero()),
             ("hunt_parallel", timing.hunt_parallel == 0),
+            ("hunt_max_multiple", timing.hunt_max_multiple == 0),
             ("keepalive", timing.keepalive.is_zero()),
             ("keepalive_timeout", timing.keepalive_timeout.is_zero()),
             ("redial_min", timing.redial_min.is_zero()),
+            ("redial_max", timing.redial_max.is_zero()),
             ("reregister_min", timing.reregister_min.is_zero()),
+            ("reregister_max", timing.reregister_max.is_zero()),
             ("idle", timing.idle.is_zero()),
             ("ops_in_flight", limits.ops_in_flight == 0),
             ("outbox_bytes", limits.outbox_bytes == 0),
             ("handshake_bytes", limits.handshake_bytes == 0),
         ];
-        match zero.iter().find(|(_, is_zero)| *is_zero) {
-            Some((what, _)) => Err(ConfigError::Zero(what)),
-            None => Ok(()),
+        if let Some((what, _)) = zero.iter().find(|(_, is_zero)| *is_zero) {
+            return Err(ConfigError::Zero(what));
         }
+        if timing.hunt_backoff_percent < HUNT_BACKOFF_MIN {
+            return Err(ConfigError::TooSmall { what: "hunt_backoff_percent", min: HUNT_BACKOFF_MIN });
+        }
+        Ok(())
     }
 }
 
@@ -111,7 +120,7 @@ pub struct Timing {
     pub hunt: Duration,
     /// Monitors dialled at once (`mon_client_hunt_parallel`, 3).
     pub hunt_parallel: usize,
-    /// Growth of the round after a failed one (`mon_client_hunt_interval_backoff`, 1.5, in percent).
+    /// Growth of the round after a failed one (`mon_client_hunt_interval_backoff`, 1.5, in percent; at least 100).
     pub hunt_backoff_percent: u32,
     /// The longest round, as a multiple (`mon_client_hunt_interval_max_multiple`, 10).
     pub hunt_max_multiple: u32,
@@ -201,5 +210,41 @@ impl Default for Limits {
             notify_bytes: 64 << 20,
             backoffs: 4096,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::AuthName;
+
+    fn checked(change: impl FnOnce(&mut Timing)) -> Result<(), ConfigError> {
+        let credentials = Credentials { name: AuthName::client("admin"), key: None };
+        let mut config = Config::new(credentials, Some("v2:127.0.0.1:3300".parse().unwrap()));
+        change(&mut config.timing);
+        config.check()
+    }
+
+    #[test]
+    fn rounds_of_hunting_never_shrink() {
+        assert_eq!(checked(|timing| timing.hunt_backoff_percent = 100), Ok(()));
+        let refused = Err(ConfigError::TooSmall { what: "hunt_backoff_percent", min: 100 });
+        assert_eq!(checked(|timing| timing.hunt_backoff_percent = 99), refused);
+        assert_eq!(checked(|timing| timing.hunt_max_multiple = 1), Ok(()));
+        assert_eq!(
+            checked(|timing| timing.hunt_max_multiple = 0),
+            Err(ConfigError::Zero("hunt_max_multiple"))
+        );
+    }
+
+    #[test]
+    fn attempts_have_waits_between_them() {
+        let least = Duration::from_nanos(1);
+        assert_eq!(checked(|timing| (timing.redial_max, timing.reregister_max) = (least, least)), Ok(()));
+        let refused = checked(|timing| timing.redial_max = Duration::ZERO);
+        assert_eq!(refused, Err(ConfigError::Zero("redial_max")));
+        let refused = checked(|timing| timing.reregister_max = Duration::ZERO);
+        assert_eq!(refused, Err(ConfigError::Zero("reregister_max")));
+        assert_eq!(checked(|timing| timing.notify_grace = Duration::ZERO), Ok(()), "none is meant");
     }
 }

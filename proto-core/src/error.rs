@@ -63,6 +63,13 @@ pub enum ConfigError {
     NoV2Monitor,
     /// A span or bound that must not be zero is zero.
     Zero(&'static str),
+    /// A number is below the least with which the client works.
+    TooSmall {
+        /// What it is.
+        what: &'static str,
+        /// The smallest accepted.
+        min: u32,
+    },
 }
 
 impl fmt::Display for ConfigError {
@@ -77,6 +84,7 @@ impl fmt::Display for ConfigError {
                 "only secure connections are allowed, and all monitor addresses are of the v1 protocol, which has none",
             ),
             Self::Zero(what) => write!(f, "{what} must not be zero"),
+            Self::TooSmall { what, min } => write!(f, "{what} must be at least {min}"),
         }
     }
 }
