@@ -7,7 +7,7 @@ use crate::conn::pick;
 use crate::ids::ResolveKey;
 use crate::mon_host::{MonAddr, PORT_LEGACY, PORT_MSGR2};
 use crate::output::{Output, Query};
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -19,6 +19,9 @@ use slotmap::SlotMap;
 
 /// Addresses answered by one look-up that are kept.
 const RESOLVED_MAX: usize = 64;
+
+/// Monitors taken from a map. Clusters have a handful; a message has room for hundreds of thousands.
+const MONS_MAX: usize = 1024;
 
 /// A place to dial: those of msgr2 sort first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,8 +58,8 @@ pub(super) struct Candidates {
     /// Names, and the protocol spoken there; none where the port says.
     names: Vec<(Option<AddrType>, Query)>,
     modes: Vec<ConMode>,
-    /// Addresses of the newest monmap, by priority.
-    from_map: Vec<(u16, Candidate)>,
+    /// Addresses of the newest monmap, and their priorities.
+    from_map: BTreeMap<Candidate, u16>,
     asked: SlotMap<ResolveKey, Option<AddrType>>,
     /// What names resolved to in this round.
     resolved: BTreeSet<Candidate>,
@@ -81,7 +84,7 @@ impl Candidates {
             fixed,
             names,
             modes: config.mon_modes.clone(),
-            from_map: Vec::new(),
+            from_map: BTreeMap::new(),
             asked: SlotMap::with_key(),
             resolved: BTreeSet::new(),
             tried: BTreeSet::new(),
@@ -115,12 +118,13 @@ impl Candidates {
         true
     }
 
+    /// Takes the addresses of a monmap; of more than [`MONS_MAX`] monitors the first ones by name.
     pub(super) fn on_monmap(&mut self, map: &MonMap) {
         let usable = |info: &linger_wire::msg::MonInfo| {
             let addr = pick(&info.addrs, &self.modes).ok()?;
-            Some((info.priority, Candidate::new(addr.kind, addr.sock?)))
+            Some((Candidate::new(addr.kind, addr.sock?), info.priority))
         };
-        self.from_map = map.mons.values().filter_map(usable).collect();
+        self.from_map = map.mons.values().filter_map(usable).take(MONS_MAX).collect();
     }
 
     /// Up to `count` untried addresses; a new round starts when none is left. They are of one protocol: while
@@ -154,12 +158,12 @@ impl Candidates {
     }
 
     fn priority(&self, addr: &Candidate) -> u16 {
-        self.from_map.iter().find(|(_, known)| known == addr).map_or(0, |(priority, _)| *priority)
+        self.from_map.get(addr).copied().unwrap_or(0)
     }
 
     fn untried(&self) -> Vec<Candidate> {
-        let from_map = self.from_map.iter().map(|(_, addr)| addr);
-        let all: BTreeSet<_> = self.fixed.iter().chain(&self.resolved).chain(from_map).copied().collect();
+        let all = self.fixed.iter().chain(&self.resolved).chain(self.from_map.keys());
+        let all: BTreeSet<_> = all.copied().collect();
         let v1 = self.modes.contains(&ConMode::Crc);
         all.difference(&self.tried).filter(|candidate| v1 || candidate.is_v2()).copied().collect()
     }
@@ -244,6 +248,29 @@ mod tests {
             .on_monmap(&map(&[&[(AddrType::LEGACY, 1), (AddrType::MSGR2, 2)], &[(AddrType::LEGACY, 3)]]));
         assert_eq!(next(&mut candidates, 3, false).0, ["v2:127.0.0.1:2/0", "v2:127.0.0.9:3300/0"]);
         assert_eq!(next(&mut candidates, 3, false).0, ["v1:127.0.0.1:3/0"]);
+    }
+
+    #[test]
+    fn lower_priorities_go_first() {
+        let mut candidates = candidates("v2:127.0.0.1:2", BOTH);
+        let mut mons = map(&[&[(AddrType::MSGR2, 1)], &[(AddrType::MSGR2, 2)], &[(AddrType::MSGR2, 3)]]);
+        let mut priorities = [3, 2, 1].into_iter();
+        mons.mons.values_mut().for_each(|mon| mon.priority = priorities.next().unwrap());
+        candidates.on_monmap(&mons);
+        for port in [3, 2, 1] {
+            assert_eq!(next(&mut candidates, 1, false).0, [alloc::format!("v2:127.0.0.1:{port}/0")]);
+        }
+    }
+
+    #[test]
+    fn a_map_gives_no_more_monitors_than_the_bound() {
+        let addrs: Vec<_> = (1..).map(|port| [(AddrType::MSGR2, port)]).take(MONS_MAX + 1).collect();
+        let mons: Vec<_> = addrs.iter().map(|addrs| &addrs[..]).collect();
+        for (count, taken) in [(MONS_MAX, MONS_MAX), (MONS_MAX + 1, MONS_MAX)] {
+            let mut candidates = candidates("v2:127.0.0.1:1", BOTH);
+            candidates.on_monmap(&map(&mons[..count]));
+            assert_eq!(candidates.from_map.len(), taken);
+        }
     }
 
     fn map(mons: &[&[(AddrType, u16)]]) -> MonMap {

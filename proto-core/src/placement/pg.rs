@@ -8,6 +8,10 @@ use linger_wire::PgId;
 use linger_wire::osdmap::{AFFINITY_DEFAULT, ITEM_NONE, OsdMap, Pool, pool_flags};
 use smallvec::SmallVec;
 
+/// The longest list of overrides that counts: the largest size of a pool. Monitors set none that is longer than
+/// its pool's size (`mon/OSDMonitor.cc`), and work on longer ones would grow with their square.
+pub(super) const UPMAP_MAX: usize = u8::MAX as usize;
+
 /// The OSDs of a placement group, by rank or by shard.
 ///
 /// In an erasure-coded pool the place of a shard without OSD holds [`ITEM_NONE`].
@@ -121,13 +125,14 @@ impl<'a> Placer<'a> {
     /// Replaces OSDs as users and the balancer want it.
     fn apply_upmap(&self, pg: PgId, OsdList(raw): &mut OsdList) {
         let is_out = |osd: i32| self.map.weight(osd) == Some(0);
-        if let Some(osds) = self.map.pg_upmap.get(&pg) {
+        if let Some(osds) = self.map.pg_upmap.get(&pg).filter(|osds| osds.len() <= UPMAP_MAX) {
             if osds.iter().any(|osd| is_out(*osd)) {
                 return;
             }
             *raw = SmallVec::from_slice(osds);
         }
-        for (from, to) in self.map.pg_upmap_items.get(&pg).into_iter().flatten() {
+        let items = self.map.pg_upmap_items.get(&pg).filter(|items| items.len() <= UPMAP_MAX);
+        for (from, to) in items.into_iter().flatten() {
             if is_out(*to) || raw.contains(to) {
                 continue;
             }

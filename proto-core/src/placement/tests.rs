@@ -1,5 +1,6 @@
 //! Targets and intervals on a small map; placement itself is compared with Ceph's tools elsewhere.
 
+use super::pg::UPMAP_MAX;
 use super::*;
 use linger_wire::crush::{Bucket, BucketAlg, CrushMap, Rule, RuleType, Step, StepOp, Straw2Item};
 use linger_wire::osdmap::{ITEM_NONE, OsdMap, Pool, WEIGHT_IN, map_flags, osd_state, pool_flags};
@@ -95,6 +96,30 @@ fn a_temporary_list_of_an_optimized_pool_has_its_own_order() {
         map.pg_temp.insert(pg, osds);
         assert_eq!(pg_to_osds(&map, pg).acting.as_slice().len(), 4);
     }
+}
+
+#[test]
+fn overrides_longer_than_any_pool_are_left_alone() {
+    let mut map = small();
+    let pg = PgId { pool: REPLICATED, seed: 5 };
+    let raw = pg_to_osds(&map, pg).up;
+    let raw = raw.as_slice();
+    let others: Vec<_> = (0..6).filter(|osd| !raw.contains(osd)).collect();
+    let explicit = |len: usize| core::iter::repeat_n(others[0], len).collect::<Vec<_>>();
+    map.pg_upmap.insert(pg, explicit(UPMAP_MAX));
+    assert_eq!(pg_to_osds(&map, pg).up.as_slice(), explicit(UPMAP_MAX));
+    map.pg_upmap.insert(pg, explicit(UPMAP_MAX + 1));
+    assert_eq!(pg_to_osds(&map, pg).up.as_slice(), raw);
+
+    // The last pair is the only one that finds its OSD.
+    let pairs = |len: usize| {
+        let idle = core::iter::repeat_n((others[1], others[2]), len - 1);
+        idle.chain([(raw[0], others[0])]).collect::<Vec<_>>()
+    };
+    map.pg_upmap_items.insert(pg, pairs(UPMAP_MAX));
+    assert_eq!(pg_to_osds(&map, pg).up.as_slice(), [others[0], raw[1], raw[2]]);
+    map.pg_upmap_items.insert(pg, pairs(UPMAP_MAX + 1));
+    assert_eq!(pg_to_osds(&map, pg).up.as_slice(), raw);
 }
 
 #[test]
