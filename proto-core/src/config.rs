@@ -181,9 +181,10 @@ pub struct Limits {
     pub payload_bytes: usize,
     /// Largest content of a write (64 MiB).
     pub write_bytes: usize,
-    /// Longest object name (2048 bytes, `osd_max_object_name_len`).
+    /// Longest object name (2048 bytes, `osd_max_object_name_len`). An OSD that tells of a longer one, in a
+    /// backoff or a redirect, is faulty: so it must not be below what the cluster's other clients use.
     pub name_bytes: usize,
-    /// Longest namespace (256 bytes, `osd_max_object_namespace_len`).
+    /// Longest namespace (256 bytes, `osd_max_object_namespace_len`); the same holds for it.
     pub namespace_bytes: usize,
     /// Notifies kept for one watch until they are taken (1024), unless the watch says otherwise.
     pub notifies_per_watch: usize,

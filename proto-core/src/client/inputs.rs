@@ -146,13 +146,15 @@ impl Client {
     fn on_osd_message(&mut self, conn: ConnKey, tid: u64, msg: Msg) -> Result<(), ConnFault> {
         let Some(map) = self.holder.get() else { return Ok(()) };
         match msg {
-            Msg::OpReply(reply) => match self.sessions.on_reply(conn, tid, reply, map) {
-                Replied::Done { op, reply } => {
-                    self.on_reply(op.owner, tid, op.sent.unwrap_or(self.cx.now), &reply);
+            Msg::OpReply(reply) => {
+                match self.sessions.on_reply(conn, tid, reply, map, &self.cx.config.limits)? {
+                    Replied::Done { op, reply } => {
+                        self.on_reply(op.owner, tid, op.sent.unwrap_or(self.cx.now), &reply);
+                    }
+                    Replied::Again { owner, tid: new } => self.on_again(owner, tid, new),
+                    Replied::Stray => {}
                 }
-                Replied::Again { owner, tid: new } => self.on_again(owner, tid, new),
-                Replied::Stray => {}
-            },
+            }
             Msg::WatchNotify(message) => self.on_watch_notify(conn, message),
             Msg::Backoff(backoff) => self.sessions.on_backoff(conn, backoff, map, &mut self.cx)?,
             _ => {}

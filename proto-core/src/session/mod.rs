@@ -19,6 +19,7 @@ mod replies;
 pub(crate) mod targets;
 
 use crate::auth::TicketStore;
+use crate::config::Limits;
 use crate::conn::{Connection, Dial, Login, Peer, pick};
 use crate::context::Context;
 use crate::error::ConnFault;
@@ -31,7 +32,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use linger_wire::msg::{Backoff, BackoffOp};
 use linger_wire::osdmap::{OsdMap, map_flags, pool_flags};
-use linger_wire::{EntityType, UTime};
+use linger_wire::{EntityType, HObject, Name, UTime};
 use link::{Link, Session, idle_check};
 use op::{Op, Owner};
 pub(crate) use targets::{Member, Moves, Targets};
@@ -330,6 +331,9 @@ impl Sessions {
         let Some(session) = self.sessions.get_mut(&osd) else { return Ok(()) };
         match backoff.op {
             BackoffOp::Block => {
+                for HObject { key, oid, nspace, .. } in [&backoff.begin, &backoff.end] {
+                    check_names(oid, key, nspace, &cx.config.limits)?;
+                }
                 let ack = Backoff { op: BackoffOp::AckBlock, ..backoff.clone() };
                 // A peer that asks faster than it reads the answers must not fill the outbox.
                 let room = cx.pool.get(conn).is_some_and(Connection::has_room);
@@ -360,6 +364,14 @@ impl Sessions {
     pub(crate) fn was_sent(&self, tid: u64) -> bool {
         self.ops.get(&tid).is_some_and(|op| op.sent.is_some())
     }
+}
+
+/// Refuses what an OSD calls an object if that is longer than it may be: it would be kept.
+fn check_names(name: &Name, key: &Name, nspace: &Name, limits: &Limits) -> Result<(), ConnFault> {
+    let fits = |name: &Name, max| name.as_bytes().len() <= max;
+    let fit =
+        fits(name, limits.name_bytes) && fits(key, limits.name_bytes) && fits(nspace, limits.namespace_bytes);
+    if fit { Ok(()) } else { Err(ConnFault::Unexpected("length of an object's name")) }
 }
 
 /// Whether the map says to hold a request.

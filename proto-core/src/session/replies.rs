@@ -3,7 +3,9 @@
 //! Facts: `osdc/Objecter.cc` (`handle_osd_op_reply`).
 
 use super::op::{Op, Replied};
-use super::{Link, Member, Sessions};
+use super::{Link, Member, Sessions, check_names};
+use crate::config::Limits;
+use crate::error::ConnFault;
 use crate::ids::ConnKey;
 use crate::object::Object;
 use crate::placement::locate;
@@ -17,25 +19,36 @@ impl Sessions {
     ///
     /// A reply counts only from the session's current connection, for a request of that session,
     /// and for its latest attempt; everything else is a stray.
-    pub(crate) fn on_reply(&mut self, conn: ConnKey, tid: u64, reply: OpReply, map: &OsdMap) -> Replied {
-        let Some(osd) = self.osd_of(conn) else { return Replied::Stray };
-        let Some(session) = self.sessions.get_mut(&osd) else { return Replied::Stray };
-        if session.link != Link::Up(conn) || !session.tids.contains(&tid) {
-            return Replied::Stray;
+    pub(crate) fn on_reply(
+        &mut self,
+        conn: ConnKey,
+        tid: u64,
+        reply: OpReply,
+        map: &OsdMap,
+        limits: &Limits,
+    ) -> Result<Replied, ConnFault> {
+        if !self.is_answer(conn, tid, reply.retry_attempt) {
+            return Ok(Replied::Stray);
         }
-        let Some(op) = self.ops.get(&tid) else { return Replied::Stray };
-        if op.sent.is_none() || (reply.retry_attempt >= 0 && reply.retry_attempt != op.attempts - 1) {
-            return Replied::Stray;
+        if let Some(Redirect { locator, object }) = &reply.redirect {
+            check_names(object, &locator.key, &locator.nspace, limits)?;
         }
-        session.succeeded();
-        let Some(op) = self.cancel(tid) else { return Replied::Stray };
-        if let Some(redirect) = &reply.redirect {
-            return self.again(redirected(op, redirect), map);
+        if let Some(session) = self.osd_of(conn).and_then(|osd| self.sessions.get_mut(&osd)) {
+            session.succeeded();
         }
-        if reply.result == -errno::EAGAIN {
-            return self.again(op, map);
-        }
-        Replied::Done { op, reply }
+        let Some(op) = self.cancel(tid) else { return Ok(Replied::Stray) };
+        Ok(match &reply.redirect {
+            Some(redirect) => self.again(redirected(op, redirect), map),
+            None if reply.result == -errno::EAGAIN => self.again(op, map),
+            None => Replied::Done { op, reply },
+        })
+    }
+
+    fn is_answer(&self, conn: ConnKey, tid: u64, attempt: i32) -> bool {
+        let session = self.osd_of(conn).and_then(|osd| self.sessions.get(&osd));
+        session.is_some_and(|session| session.link == Link::Up(conn) && session.tids.contains(&tid))
+            && (self.ops.get(&tid))
+                .is_some_and(|op| op.sent.is_some() && (attempt < 0 || attempt == op.attempts - 1))
     }
 
     /// Sends a request anew under another tid.

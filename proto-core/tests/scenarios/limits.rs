@@ -1,11 +1,11 @@
 //! Every bound: at it and one beyond.
 
-use crate::support::{Sim, Who, config, object, secs, target};
+use crate::support::{Sim, Who, config, object, secs, target, watching};
 use bytes::{Buf, Bytes};
-use linger_core::{Call, CommandError, ConnFault, ObjectRef, WatchOptions};
-use linger_wire::HObject;
+use linger_core::{Call, CommandError, ConnFault, Limits, ObjectRef, WatchOptions};
 use linger_wire::frame::{Control, FrameError};
-use linger_wire::msg::{Backoff, BackoffOp, MapMessage};
+use linger_wire::msg::{Backoff, BackoffOp, MapMessage, Redirect};
+use linger_wire::{HObject, Name, ObjectLocator};
 
 fn too_long(what: &'static str, len: usize, max: usize) -> CommandError {
     CommandError::TooLong { what, len, max }
@@ -106,6 +106,63 @@ fn backoffs() {
     }
     assert_eq!(sim.faults(Who::Osd(osd)), [ConnFault::Unexpected("number of backoffs")]);
     assert_eq!(sim.backoff_acks.len(), 4);
+}
+
+/// Longest name and namespace, as key, name and namespace of an object, and each one beyond.
+fn lengths(limits: &Limits) -> [((usize, usize, usize), bool); 4] {
+    let (name, nspace) = (limits.name_bytes, limits.namespace_bytes);
+    [
+        ((name, name, nspace), true),
+        ((name + 1, 1, 1), false),
+        ((1, name + 1, 1), false),
+        ((1, 1, nspace + 1), false),
+    ]
+}
+
+fn name(len: usize) -> Name {
+    "n".repeat(len).as_str().into()
+}
+
+const LONG: ConnFault = ConnFault::Unexpected("length of an object's name");
+
+#[test]
+fn names_in_backoffs() {
+    for ((key, oid, nspace), fits) in lengths(&Limits::default()) {
+        let long =
+            HObject { key: name(key), oid: name(oid), nspace: name(nspace), pool: 1, ..HObject::min() };
+        for (begin, end) in [(long.clone(), HObject::min()), (HObject::min(), long)] {
+            let (mut sim, _) = watching();
+            let target = target(&sim.map, &object("obj"));
+            let (pgid, osd) = (target.pg, Who::Osd(target.osd));
+            let block = Backoff { pgid, epoch: 10, op: BackoffOp::Block, id: 1, begin, end };
+            sim.peer(osd).message(0, &block);
+            sim.settle();
+            assert_eq!(sim.faults(osd), if fits { vec![] } else { vec![LONG] });
+            assert_eq!(sim.backoff_acks.len(), usize::from(fits));
+        }
+    }
+}
+
+#[test]
+fn names_in_redirects() {
+    for ((key, oid, nspace), fits) in lengths(&Limits::default()) {
+        let mut sim = Sim::connected();
+        sim.hold = vec!["all"];
+        let call = sim.client.call(sim.now, object("obj"), Call::Stat, None).unwrap();
+        sim.settle();
+        let first = sim.take("stat");
+        let locator = ObjectLocator { pool: 1, key: name(key), nspace: name(nspace), hash: -1 };
+        let redirect = Redirect { locator, object: name(oid) };
+        sim.reply_with(&first, |reply| reply.redirect = Some(redirect));
+        sim.settle();
+        assert_eq!(sim.faults(Who::Osd(first.osd)), if fits { vec![] } else { vec![LONG] });
+        sim.run(secs(1));
+        let again = sim.take("stat");
+        assert_eq!(again.op.oid, if fits { name(oid) } else { "obj".into() });
+        sim.reply(&again, 0);
+        sim.settle();
+        assert!(sim.result(call).is_some());
+    }
 }
 
 #[test]
