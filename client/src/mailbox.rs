@@ -35,7 +35,7 @@ pub(crate) struct Mailbox(Mutex<State>);
 #[derive(Debug)]
 pub(crate) enum Item {
     Event(WatchEvent),
-    /// Ends when it comes to the front.
+    /// Ends when it comes to the front, so it never waits there.
     Mark(Option<Mark>),
 }
 
@@ -98,8 +98,8 @@ impl Mailbox {
     /// Moves events in until there is no room or no event; `all` goes beyond the room.
     pub(crate) fn fill(&self, now: Timestamp, all: bool, mut next: impl FnMut() -> Option<Item>) {
         // Dropping unwanted notifications answers them, and dropping marks ends flushes: not under the lock.
-        let mut unwanted = Vec::new();
-        let (waker, marks) = {
+        let mut passed = Vec::new();
+        let waker = {
             let mut state = lock(&self.0);
             let mut came = false;
             state.more = loop {
@@ -109,16 +109,16 @@ impl Mailbox {
                 let Some(item) = next() else { break false };
                 state.note(&item);
                 came = true;
-                if state.orphaned {
-                    unwanted.push(item);
+                // A mark that nothing is before ends here: whoever has nothing to take asks for no more.
+                if state.orphaned || (state.items.is_empty() && matches!(item, Item::Mark(_))) {
+                    passed.push(item);
                 } else {
                     state.items.push_back((now, item));
                 }
             };
-            let waker = if came { state.waker.take() } else { None };
-            (waker, state.take_marks())
+            if came { state.waker.take() } else { None }
         };
-        drop(marks);
+        drop(passed);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -262,5 +262,20 @@ mod tests {
             mailbox.fill(NOW, false, || item.take());
             assert!(ticket.poll(&mut cx).is_ready(), "nothing is before it");
         }
+    }
+
+    #[test]
+    fn marks_with_nothing_before_them_take_no_room() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mailbox = Mailbox::new(None);
+        let ticket = FlushTicket::new();
+        let mark = Mark::new(ticket.clone());
+        let marks = (0..=ROOM).map(|_| Item::Mark(Some(mark.clone())));
+        let mut items = marks.chain([Item::Event(WatchEvent::Closed)]).collect::<VecDeque<_>>();
+        drop(mark);
+        // With nothing to take nobody would ask for the rest.
+        mailbox.fill(NOW, false, || items.pop_front());
+        assert!(ticket.poll(&mut cx).is_ready());
+        assert!(matches!(mailbox.poll(&mut cx).0, Poll::Ready(Some(WatchEvent::Closed))));
     }
 }
