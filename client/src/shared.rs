@@ -161,6 +161,11 @@ impl Gate {
         self.0.send(()).await.map_err(|_| shared.ended())
     }
 
+    #[cfg(test)]
+    pub(crate) fn try_enter(&self) -> bool {
+        self.0.try_send(()).is_ok()
+    }
+
     pub(crate) fn leave(&self) {
         let _ = self.1.try_recv();
     }

@@ -34,12 +34,13 @@ impl<Id: Copy, T> Ticket<Id, T> {
         !matches!(lock(&self.0).phase, Phase::Over)
     }
 
-    /// The engine started the command.
-    pub(crate) fn start(&self, id: Id) {
+    /// The engine started the command; false if nobody wants the outcome any more.
+    pub(crate) fn start(&self, id: Id) -> bool {
         let mut state = lock(&self.0);
         if matches!(state.phase, Phase::Queued) {
             state.phase = Phase::Running(id);
         }
+        !matches!(state.phase, Phase::Over)
     }
 
     /// The OSD took the notify.
@@ -119,7 +120,7 @@ mod tests {
     fn an_outcome_is_given_once_and_an_abandoned_one_never() {
         let mut cx = Context::from_waker(Waker::noop());
         let ticket = Ticket::<u8, u8>::new();
-        ticket.start(1);
+        assert!(ticket.start(1));
         assert!(ticket.poll(&mut cx).is_pending());
         ticket.finish(7);
         ticket.finish(8);
@@ -128,11 +129,11 @@ mod tests {
         assert_eq!(ticket.abandon(), None, "nothing runs any more");
 
         let ticket = Ticket::<u8, u8>::new();
-        ticket.start(3);
+        assert!(ticket.start(3));
         assert_eq!(ticket.abandon(), Some(3));
         ticket.finish(7);
         assert!(ticket.poll(&mut cx).is_pending());
-        assert!(!ticket.is_wanted());
+        assert!(!ticket.is_wanted() && !ticket.start(4));
     }
 
     #[test]

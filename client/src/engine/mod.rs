@@ -201,12 +201,7 @@ impl Engine {
                 let _ = self.client.decline(now, token);
             }
             Kind::AbandonNotify(id) => self.abandon_notify(id),
-            Kind::AbandonCall(id) => {
-                if self.calls.remove(&id).is_some() {
-                    self.client.abandon_call(now, id);
-                    self.shared.ops.leave();
-                }
-            }
+            Kind::AbandonCall(id) => self.abandon_call(id),
             Kind::Ask(ask) => {
                 self.shared.setups.leave();
                 ask(Ok(Asked { client: &self.client, now }));

@@ -27,19 +27,28 @@ impl Engine {
             self.shared.ops.leave();
             return None;
         }
+        self.hand_over(op)
+    }
+
+    /// Gives an operation to the core.
+    fn hand_over(&mut self, op: Op) -> Option<Op> {
         let (now, client) = (self.now, &mut self.client);
         let refused = match &op {
             Op::Notify { object, payload, timeout, ticket } => {
                 let started = client.notify(now, object.clone(), payload.clone(), *timeout);
                 started.map(|id| {
-                    ticket.start(id);
+                    // One that nobody waits for is given up once it is accepted.
+                    let _ = ticket.start(id);
                     self.notifies.insert(id, NotifyEntry { ticket: ticket.clone(), accepted: false });
                 })
             }
             Op::Call { object, call, within, ticket } => {
                 client.call(now, object.clone(), call.clone(), *within).map(|id| {
-                    ticket.start(id);
                     self.calls.insert(id, ticket.clone());
+                    // One whose future was dropped just now did not know what to give up.
+                    if !ticket.start(id) {
+                        self.abandon_call(id);
+                    }
                 })
             }
         };
@@ -72,6 +81,14 @@ impl Engine {
         }
     }
 
+    /// Nobody wants the result.
+    pub(super) fn abandon_call(&mut self, id: CallId) {
+        if self.calls.remove(&id).is_some() {
+            self.client.abandon_call(self.now, id);
+            self.shared.ops.leave();
+        }
+    }
+
     pub(super) fn on_notify_done(&mut self, id: NotifyId, outcome: NotifyOutcome) {
         if let Some(entry) = self.notifies.remove(&id) {
             self.shared.ops.leave();
@@ -96,6 +113,36 @@ impl Engine {
         }
         for op in std::mem::take(&mut self.waiting) {
             op.fail(Failure::Ended(error.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+    use crate::options::ConnectOptions;
+    use crate::ticket::Ticket;
+    use linger_core::{Call, ObjectRef, Timestamp, UnixTime};
+
+    #[test]
+    fn a_call_that_is_given_up_while_it_starts_keeps_no_place() {
+        let settings = Settings::builder().id("x").key("AQAIHOBmAAAAABAAAAECAwQFBgcICQoLDA0ODw==");
+        let settings = settings.mon_host("v2:10.0.0.1:3300").build().unwrap();
+        let mut options = ConnectOptions::try_from(settings).unwrap();
+        options.config.limits.ops_in_flight = 1;
+        let now = Timestamp::default();
+        let (mut engine, _connecting) = Engine::new(now, UnixTime::default(), options, [7; 32]).unwrap();
+        for _ in 0..3 {
+            let ticket = Ticket::new();
+            let (object, call) = (ObjectRef::new("pool", "object"), Call::Stat);
+            let op = Op::Call { object, call, within: None, ticket: ticket.clone() };
+            assert!(op.is_wanted());
+            assert!(engine.shared.ops.try_enter(), "the only place is free");
+            // Between the engine's look and its start.
+            assert_eq!(ticket.abandon(), None, "the handle knows of nothing to give up");
+            assert!(engine.hand_over(op).is_none(), "the core has room");
+            assert!(engine.calls.is_empty());
         }
     }
 }
