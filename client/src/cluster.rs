@@ -1,6 +1,6 @@
 //! A cluster, as its user has it.
 
-use crate::engine::Command;
+use crate::engine::{Asked, Command};
 use crate::error::Error;
 use crate::event::Events;
 use crate::pool::Pool;
@@ -66,7 +66,14 @@ impl Cluster {
     /// # Errors
     /// The cluster is closed, or its driver failed.
     pub async fn totals(&self) -> Result<Totals, Error> {
-        self.0.0.ask(|asked| asked.client.totals(asked.now)).await
+        let waiting = Arc::clone(&self.0.0.waiting);
+        let question = move |asked: Asked<'_>| {
+            let mut totals = asked.client.totals(asked.now);
+            totals.queued += waiting.items();
+            totals.queued_bytes += waiting.bytes();
+            totals
+        };
+        self.0.0.ask(question).await
     }
 
     /// Waits until all events that all watches have so far are taken from their streams.

@@ -1,7 +1,8 @@
 //! Where the engine leaves a watch's events and the watch's handle takes them.
 //!
 //! The queue that counts, with the user's bound and policy, is the core's. The engine moves events
-//! from there only while the handle's few places are free, so a slow consumer holds up nobody else.
+//! from there only while the handle's few places are free, so a slow consumer holds up nobody else. What
+//! waits here counts against the core's budget of bytes too.
 
 use crate::error::Error;
 use crate::flush::Mark;
@@ -9,11 +10,15 @@ use crate::lock;
 use crate::watch::WatchEvent;
 use linger_core::{Live, Timestamp, WatchError};
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 /// How many events are at most on their way to a handle.
 const ROOM: usize = 16;
+/// Which part of the bytes for all watches is at most on its way to a handle, and one payload more: what is
+/// on its way no policy can shed.
+const PART: usize = 64;
 
 /// What is known of a watch, as far as its events are delivered.
 #[derive(Debug, Clone)]
@@ -28,8 +33,20 @@ pub(crate) enum Status {
     Failed(Error),
 }
 
+/// What waits in all mailboxes of a client.
 #[derive(Debug)]
-pub(crate) struct Mailbox(Mutex<State>);
+pub(crate) struct Waiting {
+    /// Bytes of payloads at which a mailbox is full.
+    room: usize,
+    items: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    state: Mutex<State>,
+    waiting: Arc<Waiting>,
+}
 
 /// What comes through a mailbox.
 #[derive(Debug)]
@@ -43,6 +60,8 @@ pub(crate) enum Item {
 struct State {
     /// With the time each came.
     items: VecDeque<(Timestamp, Item)>,
+    /// Bytes of payloads among them.
+    bytes: usize,
     room: usize,
     /// The engine stopped for want of room.
     more: bool,
@@ -52,6 +71,50 @@ struct State {
     ended: bool,
     status: Status,
     waker: Option<Waker>,
+}
+
+impl Waiting {
+    /// Nothing, of a client that may keep so many bytes of payloads.
+    pub(crate) fn new(notify_bytes: usize) -> Arc<Self> {
+        let room = (notify_bytes / PART).max(1);
+        Arc::new(Self { room, items: AtomicUsize::new(0), bytes: AtomicUsize::new(0) })
+    }
+
+    /// How many events.
+    pub(crate) fn items(&self) -> usize {
+        self.items.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of payloads.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, bytes: usize) {
+        self.items.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn remove(&self, items: usize, bytes: usize) {
+        self.items.fetch_sub(items, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Item {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Event(event) => payload_bytes(event),
+            Self::Mark(_) => 0,
+        }
+    }
+}
+
+fn payload_bytes(event: &WatchEvent) -> usize {
+    match event {
+        WatchEvent::Notification(notification) => notification.payload.len(),
+        _ => 0,
+    }
 }
 
 impl State {
@@ -83,16 +146,18 @@ impl State {
 
 impl Mailbox {
     /// A mailbox for a watch whose queue in the core has this bound.
-    pub(crate) fn new(queue: Option<usize>) -> Self {
-        Self(Mutex::new(State {
+    pub(crate) fn new(queue: Option<usize>, waiting: &Arc<Waiting>) -> Self {
+        let state = Mutex::new(State {
             items: VecDeque::new(),
+            bytes: 0,
             room: queue.unwrap_or(ROOM).clamp(1, ROOM),
             more: false,
             orphaned: false,
             ended: false,
             status: Status::Deaf,
             waker: None,
-        }))
+        });
+        Self { state, waiting: Arc::clone(waiting) }
     }
 
     /// Moves events in until there is no room or no event; `all` goes beyond the room.
@@ -100,10 +165,11 @@ impl Mailbox {
         // Dropping unwanted notifications answers them, and dropping marks ends flushes: not under the lock.
         let mut passed = Vec::new();
         let waker = {
-            let mut state = lock(&self.0);
+            let mut state = lock(&self.state);
             let mut came = false;
             state.more = loop {
-                if !all && !state.orphaned && state.items.len() >= state.room {
+                let is_full = state.items.len() >= state.room || state.bytes >= self.waiting.room;
+                if is_full && !all && !state.orphaned {
                     break true;
                 }
                 let Some(item) = next() else { break false };
@@ -113,6 +179,8 @@ impl Mailbox {
                 if state.orphaned || (state.items.is_empty() && matches!(item, Item::Mark(_))) {
                     passed.push(item);
                 } else {
+                    state.bytes += item.bytes();
+                    self.waiting.add(item.bytes());
                     state.items.push_back((now, item));
                 }
             };
@@ -126,7 +194,8 @@ impl Mailbox {
 
     /// Takes an event. Also says whether the engine is to be asked for more.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> (Poll<Option<WatchEvent>>, bool) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
+        let before = state.items.len();
         let Some((_, Item::Event(event))) = state.items.pop_front() else {
             if state.ended {
                 return (Poll::Ready(None), false);
@@ -135,11 +204,15 @@ impl Mailbox {
             return (Poll::Pending, false);
         };
         let marks = state.take_marks();
+        let bytes = payload_bytes(&event);
+        state.bytes -= bytes;
+        self.waiting.remove(before - state.items.len(), bytes);
         // A watch that only waits keeps no memory for events.
         if state.items.is_empty() && !matches!(event, WatchEvent::Notification(_)) {
             state.items = VecDeque::new();
         }
-        let ask = state.more && state.items.len() <= state.room / 2;
+        let half_free = state.items.len() <= state.room / 2 && state.bytes <= self.waiting.room / 2;
+        let ask = state.more && half_free;
         state.more &= !ask;
         drop(state);
         drop(marks);
@@ -148,17 +221,17 @@ impl Mailbox {
 
     /// When the oldest event came that is not taken yet.
     pub(crate) fn oldest(&self) -> Option<Timestamp> {
-        lock(&self.0).items.front().map(|(at, _)| *at)
+        lock(&self.state).items.front().map(|(at, _)| *at)
     }
 
     /// Events that are not taken yet.
     pub(crate) fn len(&self) -> usize {
-        lock(&self.0).items.len()
+        lock(&self.state).items.len()
     }
 
     /// Ready with the status once the watch is live or over.
     pub(crate) fn poll_live(&self, cx: &mut Context<'_>) -> Poll<Status> {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         if matches!(state.status, Status::Deaf) {
             state.waker = Some(cx.waker().clone());
             return Poll::Pending;
@@ -167,14 +240,15 @@ impl Mailbox {
     }
 
     pub(crate) fn status(&self) -> Status {
-        lock(&self.0).status.clone()
+        lock(&self.state).status.clone()
     }
 
     /// The handle is gone: nobody takes events any more.
     pub(crate) fn orphan(&self) {
         let items = {
-            let mut state = lock(&self.0);
+            let mut state = lock(&self.state);
             state.orphaned = true;
+            self.waiting.remove(state.items.len(), std::mem::take(&mut state.bytes));
             std::mem::take(&mut state.items)
         };
         drop(items);
@@ -185,6 +259,7 @@ impl Mailbox {
 mod tests {
     use super::*;
     use crate::flush::FlushTicket;
+    use crate::watch::Notification;
 
     const NOW: Timestamp = Timestamp::MAX;
 
@@ -196,7 +271,7 @@ mod tests {
     #[test]
     fn events_are_moved_only_while_there_is_room() {
         let mut cx = Context::from_waker(Waker::noop());
-        let mailbox = Mailbox::new(Some(4));
+        let mailbox = Mailbox::new(Some(4), &Waiting::new(0));
         let mut next = overflow(0..6);
         mailbox.fill(NOW, false, &mut next);
         assert!(
@@ -208,10 +283,57 @@ mod tests {
         assert!(mailbox.poll(&mut cx).0.is_pending());
     }
 
+    fn payloads(lens: &[usize]) -> impl FnMut() -> Option<Item> {
+        let mut lens = lens.iter();
+        move || lens.next().map(|len| Item::Event(WatchEvent::Notification(Notification::of_bytes(*len))))
+    }
+
+    #[test]
+    fn payloads_are_moved_only_up_to_a_part_of_all_bytes_and_one_more() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let waiting = Waiting::new(10 * PART);
+        let mailbox = Mailbox::new(None, &waiting);
+        let mut next = payloads(&[9, 1, 1, 100, 0, 5, 5]);
+        let mut fill = |items, bytes| {
+            mailbox.fill(NOW, false, &mut next);
+            assert_eq!((waiting.items(), waiting.bytes()), (items, bytes));
+        };
+        let mut poll = || match mailbox.poll(&mut cx) {
+            (Poll::Ready(Some(WatchEvent::Notification(notification))), ask) => {
+                (notification.payload.len(), ask)
+            }
+            other => panic!("{other:?}"),
+        };
+        fill(2, 10);
+        assert_eq!(poll(), (9, true), "half is free");
+        fill(3, 102);
+        assert_eq!([poll(), poll(), poll()], [(1, false), (1, false), (100, true)]);
+        fill(3, 10);
+        assert_eq!([poll(), poll(), poll()], [(0, false), (5, true), (5, false)]);
+        fill(0, 0);
+    }
+
+    #[test]
+    fn all_mailboxes_count_together_and_those_of_handles_that_are_gone_not() {
+        let waiting = Waiting::new(0);
+        let mailboxes = [(); 3].map(|()| Mailbox::new(None, &waiting));
+        for mailbox in &mailboxes {
+            let mut next = payloads(&[7, 8]);
+            mailbox.fill(NOW, false, &mut next);
+            assert!(next().is_some(), "an empty one takes one payload, of whatever size");
+        }
+        assert_eq!((waiting.items(), waiting.bytes()), (3, 21));
+        mailboxes[0].orphan();
+        mailboxes[0].fill(NOW, false, payloads(&[9, 9]));
+        assert_eq!((waiting.items(), waiting.bytes()), (2, 14));
+        mailboxes[1].fill(NOW, true, payloads(&[1, 1]));
+        assert_eq!((waiting.items(), waiting.bytes()), (4, 16), "the end comes in any case");
+    }
+
     #[test]
     fn the_end_comes_after_all_events() {
         let mut cx = Context::from_waker(Waker::noop());
-        let mailbox = Mailbox::new(Some(1));
+        let mailbox = Mailbox::new(Some(1), &Waiting::new(0));
         let lost = WatchError { cause: linger_core::LossCause::ObjectGone, errno: Some(2) };
         let mut events = vec![WatchEvent::Closed, WatchEvent::Error(lost)];
         let mut next = || events.pop().map(Item::Event);
@@ -227,19 +349,19 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_for_a_handle_that_is_gone() {
-        let mailbox = Mailbox::new(None);
+        let mailbox = Mailbox::new(None, &Waiting::new(0));
         mailbox.fill(NOW, false, overflow(0..3));
         mailbox.orphan();
         let mut next = overflow(0..100);
         mailbox.fill(NOW, false, &mut next);
         assert!(next().is_none(), "the core's queue is emptied all the same");
-        assert!(lock(&mailbox.0).items.is_empty());
+        assert!(lock(&mailbox.state).items.is_empty());
     }
 
     #[test]
     fn a_mark_ends_when_all_before_it_is_taken() {
         let mut cx = Context::from_waker(Waker::noop());
-        let mailbox = Mailbox::new(None);
+        let mailbox = Mailbox::new(None, &Waiting::new(0));
         let ticket = FlushTicket::new();
         let mut items = vec![
             Item::Event(WatchEvent::Closed),
@@ -253,7 +375,7 @@ mod tests {
         assert!(matches!(mailbox.poll(&mut cx).0, Poll::Ready(Some(WatchEvent::Closed))));
 
         for orphaned in [false, true] {
-            let (mailbox, ticket) = (Mailbox::new(None), FlushTicket::new());
+            let (mailbox, ticket) = (Mailbox::new(None, &Waiting::new(0)), FlushTicket::new());
             let mark = Mark::new(ticket.clone());
             if orphaned {
                 mailbox.orphan();
@@ -267,7 +389,7 @@ mod tests {
     #[test]
     fn marks_with_nothing_before_them_take_no_room() {
         let mut cx = Context::from_waker(Waker::noop());
-        let mailbox = Mailbox::new(None);
+        let mailbox = Mailbox::new(None, &Waiting::new(0));
         let ticket = FlushTicket::new();
         let mark = Mark::new(ticket.clone());
         let marks = (0..=ROOM).map(|_| Item::Mark(Some(mark.clone())));

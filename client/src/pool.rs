@@ -100,7 +100,7 @@ impl Pool {
     pub async fn watch(&self, name: impl Into<Name>, options: WatchOptions) -> Result<Watch, Error> {
         let object = self.object(name);
         let shared = self.shared();
-        let mailbox = Arc::new(Mailbox::new(options.queue));
+        let mailbox = Arc::new(Mailbox::new(options.queue, &shared.waiting));
         let ticket = Ticket::new();
         let lifeline = Arc::clone(&self.lifeline);
         shared.setups.enter(shared).await?;

@@ -4,6 +4,7 @@ use crate::engine::{Asked, Command, Failure};
 use crate::error::Error;
 use crate::event::ClusterEvent;
 use crate::flush::FlushTicket;
+use crate::mailbox::Waiting;
 use crate::ticket::Ticket;
 use async_channel::{Receiver, Sender};
 
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) payload_bytes: usize,
     /// What pools give their calls unless told otherwise.
     pub(crate) call_within: Option<Duration>,
+    /// What the core no longer has and handles have not taken.
+    pub(crate) waiting: Arc<Waiting>,
     fsid: OnceLock<Fsid>,
     global_id: AtomicU64,
     /// Why the engine is gone.
@@ -49,6 +52,7 @@ impl Shared {
             setups: Gate::new(SETUPS),
             payload_bytes: limits.payload_bytes,
             call_within: options.call_within,
+            waiting: Waiting::new(limits.notify_bytes),
             fsid: OnceLock::new(),
             global_id: AtomicU64::new(0),
             ended: OnceLock::new(),

@@ -25,7 +25,8 @@ use std::time::Duration;
 /// ends it in the background; [`Watch::unwatch`] waits for the cluster's word.
 ///
 /// Events are kept in order and within bounds (`WatchOptions::queue`, and up to 16 more on their
-/// way): a watch that is not read sheds notifies by its policy and holds up no other.
+/// way; all of a client's within `Limits::notify_bytes`): a watch that is not read sheds notifies by
+/// its policy and holds up no other.
 #[derive(Debug)]
 pub struct Watch {
     id: WatchId,
@@ -288,5 +289,24 @@ impl fmt::Debug for Notification {
             .field("version", &self.version)
             .field("payload", &self.payload)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl Notification {
+    /// One of this size, that nobody waits for.
+    pub(crate) fn of_bytes(len: usize) -> Self {
+        let settings =
+            crate::config::Settings::builder().id("x").key("AQAIHOBmAAAAABAAAAECAwQFBgcICQoLDA0ODw==");
+        let options = settings.mon_host("v2:10.0.0.1:3300").build().unwrap().try_into().unwrap();
+        Self {
+            notify_id: 0,
+            from: EntityName::client(1),
+            version: 0,
+            payload: vec![0; len].into(),
+            token: None,
+            on_drop: OnDrop::Silent,
+            shared: Shared::new(async_channel::unbounded().0, &options),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use linger_mini_cluster::{Auth, ConMode, KeyType, MiniCluster, Session, Who};
 use linger_tokio::config::Settings;
-use linger_tokio::{Cluster, ObjectRef, Watch, WatchEvent, WatchOptions};
+use linger_tokio::{Cluster, ConnectOptions, ObjectRef, Watch, WatchEvent, WatchOptions};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -163,5 +163,80 @@ async fn a_wrong_key_is_refused() -> Result<()> {
         Settings::builder().mon_host(format!("v2:{}", mini.mon())).key(other.admin_key()).build()?;
     let error = timeout(PATIENCE, linger_tokio::connect(settings)).await?.err().context("no way in")?;
     ensure!(error.to_string().contains("denied") || error.to_string().contains("key"), "{error}");
+    Ok(())
+}
+
+/// Takes what waits for a watch: how many bytes of notifies, and how many there were with those that were shed.
+async fn drain(watch: &mut Watch) -> Result<(usize, u64)> {
+    let (mut bytes, mut notifies) = (0, 0);
+    while let Ok(event) = timeout(Duration::from_millis(300), watch.next()).await {
+        match event.context("the watch goes on")? {
+            WatchEvent::Notification(notification) => {
+                bytes += notification.payload.len();
+                notifies += 1;
+            }
+            WatchEvent::Overflow { lost } => notifies += lost,
+            WatchEvent::Live(_) => {}
+            other => anyhow::bail!("{other:?}"),
+        }
+    }
+    Ok((bytes, notifies))
+}
+
+#[tokio::test]
+async fn watches_that_nobody_reads_keep_no_more_than_their_budget() -> Result<()> {
+    const WATCHES: usize = 5;
+    const NOTIFIES: u64 = 20;
+    const BUDGET: usize = 10_000;
+    let mini = MiniCluster::start().await?;
+    let settings =
+        Settings::builder().mon_host(format!("v2:{}", mini.mon())).key(mini.admin_key()).build()?;
+    let mut options = ConnectOptions::try_from(settings)?;
+    options.config.limits.notify_bytes = BUDGET;
+    let cluster = timeout(PATIENCE, linger_tokio::start(options)?).await??;
+    let pool = cluster.pool("rbd");
+    pool.write_full("greeting", "content").await?;
+    let mut watches = Vec::new();
+    for _ in 0..WATCHES {
+        let mut watch = pool.watch("greeting", WatchOptions::default()).await?;
+        timeout(PATIENCE, watch.live()).await??;
+        watches.push(watch);
+    }
+    // Once all are read, and once some are dropped without that, there is room for as much again.
+    for (round, reads) in [(1, true), (2, false), (3, true)] {
+        let before = cluster.totals().await?;
+        ensure!(
+            (before.queued, before.queued_bytes) == (if round == 1 { WATCHES } else { 0 }, 0),
+            "{before:?}"
+        );
+        let mut notifies = Vec::new();
+        for _ in 0..NOTIFIES {
+            let mut notify = pool.notify("greeting", vec![b'x'; 1000], PATIENCE).await?;
+            timeout(PATIENCE, notify.accepted()).await?;
+            notifies.push(notify);
+        }
+        let due = before.notifies + NOTIFIES * watches.len() as u64;
+        let totals = loop {
+            let totals = cluster.totals().await?;
+            if totals.notifies == due {
+                break totals;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        ensure!((BUDGET - 1000..=BUDGET).contains(&totals.queued_bytes), "{totals:?}");
+        if !reads {
+            watches.truncate(1);
+        }
+        let mut kept = 0;
+        for watch in &mut watches {
+            let (bytes, count) = drain(watch).await?;
+            ensure!(count == NOTIFIES, "{count} of {NOTIFIES} in round {round}");
+            kept += bytes;
+        }
+        ensure!(!reads || kept == totals.queued_bytes, "{kept} bytes in round {round}: {totals:?}");
+        while round == 2 && cluster.totals().await?.queued_bytes > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
     Ok(())
 }

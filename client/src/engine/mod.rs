@@ -222,6 +222,8 @@ impl Engine {
     /// Bytes came, in pieces of any size.
     pub fn handle_bytes(&mut self, now: Timestamp, conn: ConnId, bytes: &[u8]) {
         self.now = now;
+        // Handles only make it less meanwhile.
+        self.client.set_held_bytes(self.shared.waiting.bytes());
         self.client.handle_bytes(now, conn, bytes);
     }
 

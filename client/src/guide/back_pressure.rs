@@ -13,6 +13,10 @@
 //! | [`WhenFull::Coalesce`] | the last one alone | "something changed; read again" |
 //! | [`WhenFull::Close`] | nothing: the watch ends | when a gap is worse than an end |
 //!
+//! The next events of each watch are on their way to its handle already: up to 16, and of large notifies fewer,
+//! though at least one. They count against [`Limits::notify_bytes`] until they are taken, but no policy sheds them,
+//! so what comes is shed when others fill the room. [`Cluster::totals`] says how much waits, in both places.
+//!
 //! A notify that is shed is answered for its watcher by [`WatchOptions::on_drop`], as one whose
 //! [`Notification`] is dropped: with an empty ack, so that its notifier need not wait, or
 //! with nothing ([`OnDrop::Silent`]), so that it learns that this watcher missed it.
@@ -36,4 +40,4 @@
 //! gives its place back.
 
 #[allow(unused_imports, reason = "for links")]
-use crate::{Limits, Notification, OnDrop, Pool, WatchEvent, WatchOptions, WhenFull};
+use crate::{Cluster, Limits, Notification, OnDrop, Pool, WatchEvent, WatchOptions, WhenFull};

@@ -237,6 +237,13 @@ impl Client {
         self.watches.next(id.key())
     }
 
+    /// How many bytes of payloads were taken and still wait elsewhere for the user, after the `Client` and
+    /// before the one who reads: they count against [`Limits::notify_bytes`](crate::Limits::notify_bytes)
+    /// when the next notify comes. [`Client::totals`] does not know of them.
+    pub fn set_held_bytes(&mut self, bytes: usize) {
+        self.watches.set_held_bytes(bytes);
+    }
+
     /// Ends everything: watches are unwatched in parallel, notifies and calls fail as closed.
     ///
     /// [`Event::Closed`](crate::Event::Closed) follows when all is confirmed, or after `within`.

@@ -43,7 +43,7 @@ impl Watches {
 
     fn deliver(&mut self, key: WatchKey, message: WatchNotify, cl: &mut Cluster<'_>, cx: &mut Context) {
         let limits = &cx.config.limits;
-        let room = limits.notify_bytes.saturating_sub(self.queued_bytes);
+        let room = limits.notify_bytes.saturating_sub(self.queued_bytes.saturating_add(self.held_bytes));
         let Some(watch) = self.watches.get_mut(key) else { return };
         let max = watch.opts.queue.unwrap_or(limits.notifies_per_watch).max(1);
         self.queued_bytes += message.payload.len();

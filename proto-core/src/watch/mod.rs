@@ -134,6 +134,8 @@ pub(crate) struct Watches {
     open: usize,
     /// Bytes of payloads that wait in queues.
     queued_bytes: usize,
+    /// Bytes of payloads that were taken and count all the same.
+    held_bytes: usize,
     /// Watches whose queue turned non-empty.
     readable: BTreeSet<WatchKey>,
     totals: Totals,
@@ -147,6 +149,7 @@ impl Watches {
             last_cookie: 0,
             open: 0,
             queued_bytes: 0,
+            held_bytes: 0,
             readable: BTreeSet::new(),
             totals: Totals::default(),
         }
@@ -285,6 +288,10 @@ impl Watches {
             _ => {}
         }
         event
+    }
+
+    pub(crate) fn set_held_bytes(&mut self, bytes: usize) {
+        self.held_bytes = bytes;
     }
 
     /// Puts a mark behind everything that waits to be taken; `None` if the watch is gone, false if too

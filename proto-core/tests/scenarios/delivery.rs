@@ -254,6 +254,30 @@ fn one_budget_for_all_watches() {
     assert!(matches!(sim.client.next(one), Some(WatchEvent::Notify(_))));
 }
 
+#[test]
+fn what_is_held_elsewhere_counts_against_the_budget() {
+    let mut config = crate::support::config(1);
+    config.limits.notify_bytes = 10;
+    let mut sim = Sim::new(config);
+    sim.settle();
+    let watch = sim.client.watch(sim.now, object("obj"), WatchOptions::default()).unwrap();
+    sim.settle();
+    sim.live(watch);
+    let osd = sim.primary(&object("obj"));
+    sim.lazy = true;
+    sim.client.set_held_bytes(6);
+    sim.notify(osd, 1, 71, b"1234");
+    assert!(matches!(sim.client.next(watch), Some(WatchEvent::Notify(_))), "at the bound");
+    sim.notify(osd, 1, 72, b"12345");
+    assert!(matches!(sim.client.next(watch), Some(WatchEvent::Overflow { lost: 1 })), "beyond it");
+    sim.client.set_held_bytes(usize::MAX);
+    sim.notify(osd, 1, 73, b"1");
+    assert!(matches!(sim.client.next(watch), Some(WatchEvent::Overflow { lost: 1 })));
+    sim.client.set_held_bytes(0);
+    sim.notify(osd, 1, 74, b"1234567890");
+    assert!(matches!(sim.client.next(watch), Some(WatchEvent::Notify(_))), "there is room again");
+}
+
 /// What comes is larger than what it would take the place of.
 #[test]
 fn no_policy_exceeds_the_budget() {
