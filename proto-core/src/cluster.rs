@@ -96,7 +96,10 @@ impl MapHolder {
         match epoch {
             // A map never goes back: what came of the newer one would be undone.
             Some(epoch) if epoch < self.epoch() => None,
-            Some(epoch) => Some(self.replace(message, epoch, self.map.is_some())),
+            Some(epoch) => {
+                let skipped = self.map.is_some() && epoch > self.epoch().saturating_add(1);
+                Some(self.replace(message, epoch, skipped))
+            }
             None if last > 0 => Some(Step::Missing(0)),
             None => None,
         }

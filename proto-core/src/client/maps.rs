@@ -15,9 +15,10 @@ impl Client {
     /// Takes in all maps of a message, one epoch after the other.
     pub(super) fn on_map(&mut self, message: &MapMessage) {
         let mut moves = Moves::default();
-        let before = self.holder.epoch();
+        let mut news = false;
         let mut blocklist = self.holder.get().is_none();
         while let Some(step) = self.holder.step(message) {
+            news |= matches!(step, Step::Applied(_) | Step::Skipped(_));
             match step {
                 Step::Applied(change) | Step::Skipped(change) if self.holder.get().is_none() => drop(change),
                 Step::Applied(change) => {
@@ -45,8 +46,11 @@ impl Client {
                 }
             }
         }
-        if self.holder.epoch() != before {
-            self.mon.got_map(self.holder.epoch());
+        // A full map of the same epoch is news, too: it takes the place of one that could not go on.
+        if news {
+            if !self.holder.needs_full() {
+                self.mon.got_map(self.holder.epoch());
+            }
             self.after_maps(moves, blocklist);
             self.tell_connected();
         }

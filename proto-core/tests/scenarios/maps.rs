@@ -88,6 +88,47 @@ fn a_gap_is_asked_for() {
 }
 
 #[test]
+fn a_full_map_is_still_needed_after_the_good_maps_before_a_bad_one() {
+    let mut sim = Sim::connected();
+    sim.peer(MON).stalled = true;
+    (0..2).for_each(|_| sim.stage(|_| {}));
+    sim.incs.insert(12, Bytes::from_static(b"garbage"));
+    sim.publish();
+    sim.settle();
+    assert_eq!((epoch(&sim), bad_maps(&sim)), (11, vec![12]));
+    sim.subscribed.clear();
+    sim.reset(MON);
+    sim.run(crate::support::secs(1));
+    let asked: Vec<_> = sim.subscribed.iter().filter(|(_, name, ..)| name == "osdmap").collect();
+    assert!(matches!(asked[..], [(_, _, 0, _)]), "{asked:?}");
+    assert_eq!(epoch(&sim), 12);
+}
+
+#[test]
+fn a_full_map_of_the_same_epoch_ends_the_need_for_one() {
+    let (mut sim, _) = watching();
+    let incrementals = [(11, Bytes::from_static(b"garbage"))].into();
+    let message =
+        MapMessage { fsid: sim.map.fsid, incrementals, oldest: 1, newest: 11, ..MapMessage::default() };
+    sim.subscribed.clear();
+    sim.peer(MON).message(0, &message);
+    sim.settle();
+    assert_eq!(sim.subscribed, [(0, "osdmap".into(), 0, 0)]);
+    // What is missing later is asked for as ever.
+    (0..3).for_each(|_| sim.stage(|_| {}));
+    let incrementals = [(13, sim.incs[&13].clone())].into();
+    let message =
+        MapMessage { fsid: sim.map.fsid, incrementals, oldest: 1, newest: 13, ..MapMessage::default() };
+    sim.peer(MON).message(0, &message);
+    sim.settle();
+    sim.publish();
+    sim.settle();
+    assert_eq!(epoch(&sim), 13);
+    assert_eq!(sim.subscribed.len(), 1, "{:?}", sim.subscribed);
+    assert_eq!(sim.count("reconnect"), 0, "no epoch was skipped");
+}
+
+#[test]
 fn older_maps_are_ignored() {
     let mut sim = Sim::connected();
     sim.update(|_| {});
