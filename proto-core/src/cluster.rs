@@ -2,6 +2,8 @@
 //!
 //! Facts: `osdc/Objecter.cc` (`handle_osd_map`), `messages/MOSDMap.h`.
 
+use crate::config::Limits;
+use crate::features::FEATURES;
 use core::fmt;
 use linger_wire::msg::MapMessage;
 use linger_wire::osdmap::{ApplyError, Incremental, MapChange, OsdMap};
@@ -15,6 +17,13 @@ pub enum MapError {
     Decode(DecodeError),
     /// An incremental does not fit the map it is for.
     Apply(ApplyError),
+    /// The map with all its incrementals outgrew what is kept of one: the newest full one takes its place.
+    TooLarge {
+        /// Its encoded size in bytes.
+        len: usize,
+        /// The largest that goes on: twice `Limits::front_bytes`.
+        max: usize,
+    },
 }
 
 impl fmt::Display for MapError {
@@ -22,6 +31,7 @@ impl fmt::Display for MapError {
         match self {
             Self::Decode(error) => write!(f, "map does not decode: {error}"),
             Self::Apply(error) => fmt::Display::fmt(error, f),
+            Self::TooLarge { len, max } => write!(f, "the map before it grew to {len} bytes, beyond {max}"),
         }
     }
 }
@@ -41,15 +51,58 @@ pub(crate) enum Step {
     Bad(u32, MapError),
 }
 
+/// How much a map may have grown since its size was known.
+///
+/// Incrementals mostly replace, so that their sum says little of what is kept: whenever it reaches the largest
+/// front the map itself is measured, which bounds it to three of them. No full map is that large, so an honest
+/// cluster's map is not given up; and measuring costs no more than taking in a full map that often.
+#[derive(Debug)]
+struct Growth {
+    front_bytes: usize,
+    unmeasured: usize,
+    too_large: Option<MapError>,
+}
+
+impl Growth {
+    /// Makes room for an incremental of `len` bytes.
+    fn add(&mut self, map: &OsdMap, len: usize) -> Result<(), MapError> {
+        if let Some(error) = self.too_large {
+            return Err(error);
+        }
+        self.unmeasured = self.unmeasured.saturating_add(len);
+        if self.unmeasured > self.front_bytes {
+            self.unmeasured = len;
+            let (size, max) = (map.encode_for(FEATURES).len(), self.front_bytes.saturating_mul(2));
+            if size > max {
+                let error = MapError::TooLarge { len: size, max };
+                self.too_large = Some(error);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// A full map came.
+    fn reset(&mut self) {
+        (self.unmeasured, self.too_large) = (0, None);
+    }
+}
+
 /// The newest map known.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct MapHolder {
     map: Option<OsdMap>,
     /// An incremental did not fit: only a full map helps.
     broken: bool,
+    growth: Growth,
 }
 
 impl MapHolder {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let growth = Growth { front_bytes: limits.front_bytes, unmeasured: 0, too_large: None };
+        Self { map: None, broken: false, growth }
+    }
+
     pub(crate) fn get(&self) -> Option<&OsdMap> {
         self.map.as_ref()
     }
@@ -75,8 +128,9 @@ impl MapHolder {
         }
         let next = map.epoch.saturating_add(1);
         if let Some(bytes) = message.incrementals.get(&next) {
-            let applied = Incremental::decode(bytes).map_err(MapError::Decode);
-            let applied = applied.and_then(|incremental| map.apply(&incremental).map_err(MapError::Apply));
+            let room = self.growth.add(map, bytes.len());
+            let decoded = room.and_then(|()| Incremental::decode(bytes).map_err(MapError::Decode));
+            let applied = decoded.and_then(|incremental| map.apply(&incremental).map_err(MapError::Apply));
             self.broken = applied.is_err();
             return Some(applied.map_or_else(|error| Step::Bad(next, error), Step::Applied));
         }
@@ -116,6 +170,7 @@ impl MapHolder {
                 };
                 self.map = Some(new);
                 self.broken = false;
+                self.growth.reset();
                 if skipped { Step::Skipped(change) } else { Step::Applied(change) }
             }
         }
@@ -132,4 +187,77 @@ fn full_map(bytes: &[u8], fsid: Fsid, epoch: u32) -> Result<OsdMap, MapError> {
         return Err(MapError::Apply(ApplyError::WrongEpoch { have: epoch, got: map.epoch }));
     }
     Ok(map)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeMap;
+    use linger_wire::Name;
+
+    fn name(len: usize) -> Name {
+        "n".repeat(len).as_str().into()
+    }
+
+    /// Takes the next epoch, which names a pool.
+    fn rename(holder: &mut MapHolder, pool: i64, len: usize) -> Option<Step> {
+        let mut incremental = Incremental { epoch: holder.epoch() + 1, ..Incremental::default() };
+        incremental.new_pool_names.insert(pool, name(len));
+        let epoch = incremental.epoch;
+        let incrementals = BTreeMap::from([(epoch, incremental.encode_for(FEATURES))]);
+        holder.step(&MapMessage { incrementals, newest: epoch, ..MapMessage::default() })
+    }
+
+    fn full(holder: &mut MapHolder, map: &OsdMap) -> Option<Step> {
+        let fulls = BTreeMap::from([(map.epoch, map.encode_for(FEATURES))]);
+        holder.step(&MapMessage { fulls, newest: map.epoch, ..MapMessage::default() })
+    }
+
+    fn holder(front_bytes: usize) -> MapHolder {
+        let mut holder = MapHolder::new(&Limits { front_bytes, ..Limits::default() });
+        let map = OsdMap { epoch: 1, ..OsdMap::default() };
+        assert!(matches!(full(&mut holder, &map), Some(Step::Applied(_))));
+        holder
+    }
+
+    #[test]
+    fn a_map_that_changes_without_growing_goes_on_for_ever() {
+        let mut holder = holder(2000);
+        for n in 0..1000 {
+            assert!(matches!(rename(&mut holder, n % 2, 500), Some(Step::Applied(_))), "{n}");
+        }
+        assert_eq!(holder.epoch(), 1001);
+    }
+
+    #[test]
+    fn a_map_that_only_grows_is_given_up_for_a_full_one() {
+        let mut holder = holder(2000);
+        let grown = (0..100).find_map(|pool| match rename(&mut holder, pool, 500) {
+            Some(Step::Bad(epoch, MapError::TooLarge { len, max })) => Some((epoch, len, max)),
+            _ => None,
+        });
+        let Some((epoch, len, max)) = grown else { panic!("it grew without bound") };
+        assert!(max == 4000 && (4001..=6000).contains(&len), "{len} of {max}");
+        assert!(holder.needs_full());
+        assert!(matches!(rename(&mut holder, 1, 1), Some(Step::Bad(..))), "not even a small one");
+        let map = OsdMap { epoch, ..OsdMap::default() };
+        assert!(matches!(full(&mut holder, &map), Some(Step::Applied(_))), "the next epoch: none is skipped");
+        assert!(matches!(rename(&mut holder, 1, 500), Some(Step::Applied(_))));
+    }
+
+    #[test]
+    fn a_map_of_exactly_the_bound_goes_on() {
+        let size = |holder: &MapHolder| holder.get().unwrap().encode_for(FEATURES).len();
+        for beyond in [0, 1] {
+            let mut holder = holder(2000);
+            holder.growth.front_bytes = usize::MAX;
+            // Beside the name's bytes come the pool's number and the length.
+            let rest = 4000 - size(&holder) - 12;
+            rename(&mut holder, 7, rest + beyond);
+            assert_eq!(size(&holder), 4000 + beyond);
+            holder.growth = Growth { front_bytes: 2000, unmeasured: 2000, too_large: None };
+            let step = rename(&mut holder, 7, 1);
+            assert_eq!(matches!(step, Some(Step::Applied(_))), beyond == 0, "{step:?}");
+        }
+    }
 }

@@ -171,7 +171,9 @@ pub struct Limits {
     pub ops_in_flight: usize,
     /// Bytes of encoded frames that wait for one socket (256 KiB) before no more are encoded.
     pub outbox_bytes: usize,
-    /// Largest front segment taken from a peer (16 MiB); maps and notify payloads are fronts.
+    /// Largest front segment taken from a peer (16 MiB); maps and notify payloads are fronts. An OSD map that
+    /// grew by incrementals is kept up to three times this, encoded; then the newest full one takes its place,
+    /// and watches are reconnected if epochs lie between.
     pub front_bytes: usize,
     /// Largest data segment taken from a peer (64 MiB); what is read and acks are data.
     pub data_bytes: usize,

@@ -87,9 +87,9 @@ impl Client {
         let pool = Pool::new(rng.next_u32());
         let mut client = Self {
             mon: MonClient::new(&config),
+            holder: MapHolder::new(&config.limits),
             cx: Context { now, unix_now, config, rng, pool, timers: Timers::default(), out: VecDeque::new() },
             sessions: Sessions::new(),
-            holder: MapHolder::default(),
             watches: Watches::new(),
             notifies: Notifies::new(),
             calls: Calls::new(),
