@@ -174,7 +174,7 @@ impl World {
                 .at(self.now.saturating_add(Duration::from_secs(1)), Item::Register(n, record));
         }
         if std::mem::take(&mut self.nodes[n].locked_out) {
-            _ = self.nodes[n].client.renew_identity(self.now);
+            self.nodes[n].renew(self.now);
         }
         // It may have ended meanwhile.
         _ = self.nodes[n].client.reregister(self.now, id);
@@ -270,7 +270,7 @@ impl World {
     fn was_taken_soon(&self, n: usize, ticket: &Ticket, notify_id: u64) -> bool {
         let sent = self.model.truth.notifies.get(&(object_name(ticket.object), notify_id));
         let soon = ticket.begun.saturating_add(Duration::from_secs(2));
-        let quiet = self.plan.faults.is_empty() && self.nodes[n].numbers.len() == 1;
+        let quiet = self.plan.faults.is_empty() && !self.nodes[n].renewed;
         quiet && sent.is_some_and(|sent| sent.at <= soon)
     }
 

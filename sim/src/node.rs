@@ -87,6 +87,8 @@ pub(crate) struct Node {
     pub numbers: BTreeSet<u64>,
     /// A watch said that the cluster locked the client out.
     pub locked_out: bool,
+    /// The user asked for another identity: what is under way is sent anew by it.
+    pub renewed: bool,
     /// A command was refused because too much was in flight.
     pub refused: bool,
 }
@@ -115,8 +117,15 @@ impl Node {
             dice,
             numbers: BTreeSet::new(),
             locked_out: false,
+            renewed: false,
             refused: false,
         }
+    }
+
+    /// Asks for another identity.
+    pub fn renew(&mut self, now: Timestamp) {
+        // Unless it is closing.
+        self.renewed |= self.client.renew_identity(now).is_ok();
     }
 
     /// Watches that the user wants.

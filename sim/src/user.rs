@@ -44,7 +44,7 @@ impl World {
             72..76 => self.unwatch(n, Some(Duration::from_secs(3))),
             76..88 => self.call(n, object),
             88..91 => self.reregister_any(n),
-            91..93 => _ = self.nodes[n].client.renew_identity(self.now),
+            91..93 => self.nodes[n].renew(self.now),
             93..96 => self.abandon(n),
             96..98 => self.close(n),
             _ => self.flush(n),
