@@ -12,6 +12,11 @@ const TAG_KEEPALIVE: u8 = 9;
 const TAG_KEEPALIVE2: u8 = 14;
 const TAG_KEEPALIVE2_ACK: u8 = 15;
 
+/// A buffer's block that is longer is given back.
+const KEEP: usize = 64 << 10;
+/// When so little is in it.
+const SMALL: usize = 8 << 10;
+
 /// The longest parts that are accepted, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamLimits {
@@ -98,6 +103,8 @@ pub struct Stream {
     role: Role,
     limits: StreamLimits,
     buf: BytesMut,
+    /// Whether the buffer's block may be longer than [`KEEP`].
+    big: bool,
     phase: Phase,
 }
 
@@ -114,7 +121,7 @@ impl Stream {
     /// A stream at one end of a new connection: a greeting is expected first.
     #[must_use]
     pub fn new(role: Role, limits: StreamLimits) -> Self {
-        Self { role, limits, buf: BytesMut::new(), phase: Phase::Greeting }
+        Self { role, limits, buf: BytesMut::new(), big: false, phase: Phase::Greeting }
     }
 
     /// Expects records from now on: both sides agreed. After an error it stays one.
@@ -142,6 +149,7 @@ impl Stream {
     pub fn push(&mut self, bytes: &[u8]) {
         if !matches!(self.phase, Phase::Failed(_)) {
             self.buf.extend_from_slice(bytes);
+            self.big |= self.buf.capacity() > KEEP;
         }
     }
 
@@ -166,6 +174,9 @@ impl Stream {
         if let Err(error) = received {
             self.phase = Phase::Failed(error);
             self.buf = BytesMut::new();
+        } else if self.big && self.buf.len() <= SMALL {
+            self.buf = BytesMut::from(&self.buf[..]);
+            self.big = false;
         }
         received
     }
@@ -238,5 +249,53 @@ impl Stream {
         }
         let raw = self.buf.split_to(len).freeze();
         header.message(raw).map(|message| Some(Received::Message(message)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{MessageHeader, emit_message};
+    use super::*;
+    use crate::EntityName;
+    use crate::frame::Chunks;
+    use bytes::{Buf, BufMut};
+
+    /// A message whose data has this length.
+    fn message(len: usize) -> Bytes {
+        let header = MessageHeader {
+            seq: 1,
+            tid: 1,
+            kind: 42,
+            priority: 63,
+            version: 8,
+            data_off: 0,
+            source: EntityName::client(1),
+            compat_version: 3,
+        };
+        let mut out = Chunks::new();
+        let front = |out: &mut BytesMut| out.put_slice(b"front");
+        emit_message(&header, front, vec![7; len].into(), |_| None, &mut out);
+        out.copy_to_bytes(out.remaining())
+    }
+
+    #[test]
+    fn a_large_buffer_is_given_back() {
+        let mut stream = Stream::new(Role::Client, StreamLimits::default());
+        stream.phase = Phase::Open;
+        for len in [100, KEEP, 4 << 20] {
+            let raw = [&message(len)[..], &message(10)].concat();
+            let (mut most, mut seen) = (0, 0);
+            for piece in raw.chunks(10_000) {
+                stream.push(piece);
+                most = most.max(stream.buf.capacity());
+                while let Some(Received::Message(_)) = stream.pull().unwrap() {
+                    seen += 1;
+                }
+            }
+            assert!(seen == 2 && most >= len, "{seen} messages, {most} bytes for {len}");
+            stream.push(&raw[..77]);
+            assert!(stream.pull().unwrap().is_none() && stream.buf.capacity() <= KEEP, "after {len}");
+            stream.buf.clear();
+        }
     }
 }
