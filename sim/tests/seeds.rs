@@ -51,6 +51,13 @@ fn a_budget_that_was_exceeded() {
     holds([127]);
 }
 
+/// A WATCH or RECONNECT that a backoff's end sent again had been taken the first time already: the OSD's timer ran
+/// from then, the client's lease from the second time.
+#[test]
+fn a_lease_that_counted_from_the_second_attempt() {
+    holds([109_250, 206_845]);
+}
+
 /// Tickets of an hour are renewed in time for a week: OSDs let the clients in whenever connections break, and no
 /// watch is lost.
 #[test]

@@ -219,6 +219,7 @@ impl Sessions {
             cx.pool.send(conn, turn.1, PRIORITY, &op.request(map.epoch, mtime, features));
             op.attempts = op.attempts.saturating_add(1);
             op.sent = Some(cx.now);
+            op.first_sent.get_or_insert(cx.now);
         }
     }
 

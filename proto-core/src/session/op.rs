@@ -45,6 +45,13 @@ impl Owner {
         }
     }
 
+    /// Whether the request binds a watch to the connection: what counts is when the OSD took it first.
+    ///
+    /// All its attempts go over one connection, whose replies come in order.
+    pub(crate) fn binds(self) -> bool {
+        matches!(self, Self::Watch(_, WatchRole::Register | WatchRole::Reconnect))
+    }
+
     /// Lower is encoded first: what keeps watches alive goes before users' calls.
     pub(super) fn class(self) -> u8 {
         match self {
@@ -67,12 +74,20 @@ pub(crate) struct Op {
     pub(super) attempts: i32,
     /// When it was encoded last, if it was under this tid.
     pub(crate) sent: Option<Timestamp>,
+    /// When it was encoded first under this tid.
+    pub(crate) first_sent: Option<Timestamp>,
 }
 
 impl Op {
     pub(crate) fn new(owner: Owner, object: Arc<Object>, action: Action, target: Target) -> Self {
         let actions = SmallVec::from_iter([action]);
-        Self { owner, object, actions, target, extra_flags: OpFlags::default(), attempts: 0, sent: None }
+        let extra_flags = OpFlags::default();
+        Self { owner, object, actions, target, extra_flags, attempts: 0, sent: None, first_sent: None }
+    }
+
+    /// When the attempt was encoded that a reply answers; if that is not known, no later than this.
+    pub(super) fn sent_as(&self, attempt: i32) -> Option<Timestamp> {
+        if attempt == self.attempts - 1 { self.sent } else { self.first_sent }
     }
 
     pub(crate) fn is_write(&self) -> bool {

@@ -18,7 +18,7 @@ impl Sessions {
     /// Finds the request that a reply ends.
     ///
     /// A reply counts only from the session's current connection, for a request of that session,
-    /// and for its latest attempt; everything else is a stray.
+    /// and for its latest attempt, or any of one that binds a watch; everything else is a stray.
     pub(crate) fn on_reply(
         &mut self,
         conn: ConnKey,
@@ -36,7 +36,10 @@ impl Sessions {
         if let Some(session) = self.osd_of(conn).and_then(|osd| self.sessions.get_mut(&osd)) {
             session.succeeded();
         }
-        let Some(op) = self.cancel(tid) else { return Ok(Replied::Stray) };
+        let Some(mut op) = self.cancel(tid) else { return Ok(Replied::Stray) };
+        if op.owner.binds() {
+            op.sent = op.sent_as(reply.retry_attempt);
+        }
         Ok(match &reply.redirect {
             Some(redirect) => self.again(redirected(op, redirect), map),
             None if reply.result == -errno::EAGAIN => self.again(op, map),
@@ -47,13 +50,15 @@ impl Sessions {
     fn is_answer(&self, conn: ConnKey, tid: u64, attempt: i32) -> bool {
         let session = self.osd_of(conn).and_then(|osd| self.sessions.get(&osd));
         session.is_some_and(|session| session.link == Link::Up(conn) && session.tids.contains(&tid))
-            && (self.ops.get(&tid))
-                .is_some_and(|op| op.sent.is_some() && (attempt < 0 || attempt == op.attempts - 1))
+            && self.ops.get(&tid).is_some_and(|op| {
+                let counts = attempt < 0 || attempt == op.attempts - 1;
+                op.sent.is_some() && (counts || op.owner.binds() && attempt < op.attempts)
+            })
     }
 
     /// Sends a request anew under another tid.
     fn again(&mut self, mut op: Op, map: &OsdMap) -> Replied {
-        op.sent = None;
+        (op.sent, op.first_sent) = (None, None);
         op.attempts = 0;
         let owner = op.owner;
         if let Ok(target) = locate(map, &op.object.locator, &op.object.name, op.overlay()) {

@@ -96,8 +96,7 @@ impl Watches {
             cl.sessions.cancel(tid);
         }
         let Some(op) = watch.tid.take().and_then(|tid| cl.sessions.cancel(tid)) else { return };
-        if let (Owner::Watch(_, WatchRole::Register | WatchRole::Reconnect), Some(sent)) = (op.owner, op.sent)
-        {
+        if let (true, Some(sent)) = (op.owner.binds(), op.first_sent) {
             watch.bound.get_or_insert(sent);
         }
     }

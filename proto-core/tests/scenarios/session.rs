@@ -203,6 +203,33 @@ fn a_split_moves_requests_and_watches() {
     assert!(moved > 3, "{moved}");
 }
 
+/// A WATCH that came just as a backoff ended is sent again, though the OSD took it: its timer runs from the first.
+#[test]
+fn a_lease_counts_from_the_attempt_that_is_answered() {
+    let lease_left = |answered| {
+        let mut sim = Sim::connected();
+        sim.hold = vec!["watch", "ping"];
+        let watch = sim.client.watch(sim.now, object("obj"), WatchOptions::default()).unwrap();
+        sim.settle();
+        let first = sim.take("watch");
+        sim.run(secs(5));
+        for op in [BackoffOp::Block, BackoffOp::Unblock] {
+            sim.peer(Who::Osd(first.osd)).message(0, &backoff(&first, 1, op));
+        }
+        sim.settle();
+        let second = sim.take("watch");
+        assert_eq!((second.tid, second.op.retry_attempt), (first.tid, 1));
+        sim.run(secs(2));
+        sim.reply_with(&second, |reply| reply.retry_attempt = answered);
+        sim.settle();
+        sim.live(watch);
+        sim.client.status(sim.now, watch).unwrap().lease_left
+    };
+    assert_eq!(lease_left(1), secs(28));
+    assert_eq!(lease_left(0), secs(23));
+    assert_eq!(lease_left(-1), secs(23), "one that is not named may be the first");
+}
+
 #[test]
 fn requests_follow_an_osd_that_restarts() {
     let (mut sim, id, first) = calling(write());
