@@ -109,7 +109,7 @@ impl World {
             if let WatchEvent::Error(error) = &event {
                 self.check_loss(n, record, error);
             }
-            if let Err(why) = self.model.on_event(record, &self.nodes[n].numbers, &event) {
+            if let Err(why) = self.model.on_event(self.now, record, &self.nodes[n].numbers, &event) {
                 return self.violate(format!("client {n}, watch {id:?}: {why}"));
             }
             self.on_watch_event(n, id, record, event);

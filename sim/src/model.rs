@@ -119,6 +119,7 @@ impl Model {
     /// A user of a client of these numbers took an event.
     pub fn on_event(
         &mut self,
+        now: Timestamp,
         record: RecordId,
         clients: &BTreeSet<u64>,
         event: &WatchEvent,
@@ -143,8 +144,10 @@ impl Model {
                 watched.generations += 1;
                 let watcher = WatcherId { client: live.global_id, cookie: live.cookie };
                 watched.live = Some(watcher);
-                // What a slow user gets to see may be over.
-                if !watched.slow && self.truth.unknown.contains(&watcher) {
+                // What a slow user gets to see may be over; and so may be what the first of two attempts brought.
+                let since = Timestamp::from_micros(now.as_micros() - live.deaf_for.as_micros() as u64);
+                let is_new = self.truth.connected_at.get(&watcher).is_some_and(|at| *at >= since);
+                if !watched.slow && !is_new && self.truth.unknown.contains(&watcher) {
                     return Err(format!("{live:?} though its OSD said that it does not know it"));
                 }
                 // The OSD's moment counts: what it does later is told later.
