@@ -38,7 +38,7 @@ impl World {
         let longest = node.watches.keys().map(|id| queued(*id)).max().unwrap_or(0);
         let bounds = [
             ("watches", node.client.watches(), limits.watches),
-            ("operations in flight", node.tickets.len() + node.calls.len(), limits.ops_in_flight),
+            ("operations in flight", node.in_flight(), limits.ops_in_flight),
             ("bytes of notifies", totals.queued_bytes, limits.notify_bytes),
             ("events of a watch", longest, limits.notifies_per_watch + STATES),
         ];
@@ -71,7 +71,7 @@ impl World {
     /// A client that had too much in flight says when it takes commands again.
     pub(crate) fn note_refusal(&mut self, n: usize, error: &CommandError) {
         let node = &mut self.nodes[n];
-        let in_flight = node.tickets.len() + node.calls.len();
+        let in_flight = node.in_flight();
         match error {
             CommandError::Busy if in_flight == 0 => self.violate(format!("client {n} is busy with nothing")),
             CommandError::Busy => node.refused = true,
@@ -83,7 +83,7 @@ impl World {
     /// It says that it takes commands again.
     pub(crate) fn on_commands_ready(&mut self, n: usize) {
         let node = &mut self.nodes[n];
-        let in_flight = node.tickets.len() + node.calls.len();
+        let in_flight = node.in_flight();
         if !std::mem::take(&mut node.refused) || in_flight >= self.plan.limits.ops_in_flight {
             self.violate(format!("client {n} says that it takes commands again, with {in_flight} in flight"));
         }

@@ -146,13 +146,14 @@ impl Model {
                 watched.live = Some(watcher);
                 // What a slow user gets to see may be over; and so may be what the first of two attempts brought.
                 let since = Timestamp::from_micros(now.as_micros() - live.deaf_for.as_micros() as u64);
-                let is_new = self.truth.connected_at.get(&watcher).is_some_and(|at| *at >= since);
+                let connected = self.truth.connected.get(&watcher);
+                let is_new = connected.is_some_and(|(_, at)| *at >= since);
                 if !watched.slow && !is_new && self.truth.unknown.contains(&watcher) {
                     return Err(format!("{live:?} though its OSD said that it does not know it"));
                 }
                 // The OSD's moment counts: what it does later is told later.
                 let last = watched.said.last().map_or(0, |(at, _)| *at);
-                let at = self.truth.connected.get(&watcher).copied().unwrap_or(order).max(last);
+                let at = connected.map_or(order, |(place, _)| *place).max(last);
                 watched.said.push((at, Said::Live { may_have_missed: live.may_have_missed }));
             }
             WatchEvent::Error(error) => {

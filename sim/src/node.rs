@@ -122,6 +122,11 @@ impl Node {
         }
     }
 
+    /// Notifies and calls that have no outcome yet.
+    pub fn in_flight(&self) -> usize {
+        self.tickets.len() + self.calls.len()
+    }
+
     /// Asks for another identity.
     pub fn renew(&mut self, now: Timestamp) {
         // Unless it is closing.

@@ -31,10 +31,8 @@ pub(crate) struct Done {
 #[derive(Debug, Default)]
 pub(crate) struct Truth {
     pub notifies: BTreeMap<(Name, u64), Sent>,
-    /// The places at which watches were last bound to a connection.
-    pub connected: BTreeMap<WatcherId, u64>,
-    /// And when.
-    pub connected_at: BTreeMap<WatcherId, Timestamp>,
+    /// The places at which watches were last bound to a connection, and when that was.
+    pub connected: BTreeMap<WatcherId, (u64, Timestamp)>,
     /// The places at which watches expired.
     pub expired: BTreeMap<WatcherId, u64>,
     /// Watches of which a client was told that they are not registered. They never will be again.
@@ -58,10 +56,7 @@ impl Truth {
                     sent.done = Some(Done { at, return_code, watchers });
                 }
             }
-            Deed::WatchConnected(watcher) => {
-                self.connected.insert(watcher, order);
-                self.connected_at.insert(watcher, at);
-            }
+            Deed::WatchConnected(watcher) => _ = self.connected.insert(watcher, (order, at)),
             Deed::WatchUnknown(watcher) => _ = self.unknown.insert(watcher),
             Deed::WatchExpired(watcher) => _ = self.expired.insert(watcher, order),
             _ => {}

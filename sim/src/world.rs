@@ -242,7 +242,7 @@ impl World {
         let Some(watched) = self.model.find(watcher) else { return };
         let truth = &self.model.truth;
         // A WATCH of the same cookie that came later registered it again.
-        if truth.connected.get(&watcher) > truth.expired.get(&watcher) {
+        if truth.connected.get(&watcher).map(|(place, _)| place) > truth.expired.get(&watcher) {
             return;
         }
         let node = &self.nodes[watched.node];

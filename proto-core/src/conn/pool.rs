@@ -92,6 +92,11 @@ impl Pool {
         self.conns.get(key)
     }
 
+    /// Whether a connection is there and takes more messages.
+    pub(crate) fn has_room(&self, key: ConnKey) -> bool {
+        self.get(key).is_some_and(Connection::has_room)
+    }
+
     pub(crate) fn on_connected(&mut self, key: ConnKey) {
         if let Some(conn) = self.conns.get_mut(key) {
             conn.on_connected();

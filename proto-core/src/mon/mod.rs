@@ -299,7 +299,7 @@ impl MonClient {
         if self.renewal_asked.is_some() || self.tickets.next_due().is_none_or(|due| cx.now < due) {
             return;
         }
-        if !cx.pool.get(conn).is_some_and(Connection::has_room) {
+        if !cx.pool.has_room(conn) {
             (self.renewal_asked, self.renewal_owed) = (Some(cx.now), true);
         } else if let Some(payload) = self.tickets.renewal(cx.now, &mut cx.rng) {
             self.renewal_asked = Some(cx.now);

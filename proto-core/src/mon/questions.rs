@@ -1,7 +1,6 @@
 //! What is asked of the monitors, and asked again in each new session.
 
 use super::PRIORITY;
-use crate::conn::Connection;
 use crate::context::Context;
 use crate::ids::ConnKey;
 use alloc::collections::BTreeMap;
@@ -111,14 +110,14 @@ impl Questions {
     /// Asks what is to be asked, as far as there is room.
     pub(super) fn ask_owed(&mut self, conn: Option<ConnKey>, cx: &mut Context) {
         let Some(conn) = conn else { return };
-        if has_room(conn, cx)
+        if cx.pool.has_room(conn)
             && let (Asked::Owed, Some(item)) = (self.osdmap, self.osdmap_item())
         {
             subscribe(conn, BTreeMap::from([("osdmap".into(), item)]), cx);
             self.osdmap = Asked::Yes;
         }
         if self.version_asked.is_none()
-            && has_room(conn, cx)
+            && cx.pool.has_room(conn)
             && let Some(handle) = self.version_owed.take()
         {
             cx.pool.send(conn, 0, PRIORITY, &version_of_osdmap(handle));
@@ -144,10 +143,6 @@ impl Questions {
         self.ask_owed(conn, cx);
         true
     }
-}
-
-fn has_room(conn: ConnKey, cx: &Context) -> bool {
-    cx.pool.get(conn).is_some_and(Connection::has_room)
 }
 
 fn subscribe(conn: ConnKey, what: BTreeMap<Name, SubscribeItem>, cx: &mut Context) {

@@ -337,7 +337,7 @@ impl Sessions {
                 }
                 let ack = Backoff { op: BackoffOp::AckBlock, ..backoff.clone() };
                 // A peer that asks faster than it reads the answers must not fill the outbox.
-                let room = cx.pool.get(conn).is_some_and(Connection::has_room);
+                let room = cx.pool.has_room(conn);
                 if !session.backoffs.block(backoff, cx.config.limits.backoffs) || !room {
                     return Err(ConnFault::Unexpected("number of backoffs"));
                 }

@@ -101,10 +101,7 @@ impl Queue {
         let mut found = self.events.iter().enumerate().filter_map(lives);
         let (first, second) = (found.next(), found.next());
         let (Some(first), Some(second)) = (first, second) else {
-            let is_loss = |(_, event): &(Timestamp, WatchEvent)| {
-                matches!(event, WatchEvent::Error(_) | WatchEvent::ReregisterNeeded { .. })
-            };
-            if let Some(at) = self.events.iter().position(is_loss) {
+            if let Some(at) = self.events.iter().position(|(_, event)| is_loss(event)) {
                 self.events.remove(at);
             }
             return;
@@ -226,7 +223,7 @@ impl Told {
                 self.deaf_for = self.deaf_for.saturating_add(live.deaf_for);
                 true
             }
-            event => matches!(event, WatchEvent::Error(_) | WatchEvent::ReregisterNeeded { .. }),
+            event => is_loss(event),
         }
     }
 
@@ -236,6 +233,10 @@ impl Told {
             live.deaf_for = live.deaf_for.saturating_add(self.deaf_for);
         }
     }
+}
+
+fn is_loss(event: &WatchEvent) -> bool {
+    matches!(event, WatchEvent::Error(_) | WatchEvent::ReregisterNeeded { .. })
 }
 
 fn shed_of(notify: &Notify) -> Shed {

@@ -48,8 +48,11 @@ impl Watches {
             let action = watch_action(WatchOp::Unwatch, old, 0, 0);
             let op = Op::new(Owner::Removal(key), object, action, target);
             watch.removals.insert(cl.sessions.submit(op, cl.map));
-            let oldest = if watch.removals.len() > REMOVALS_MAX { watch.removals.pop_first() } else { None };
-            oldest.map(|tid| cl.sessions.cancel(tid));
+            if watch.removals.len() > REMOVALS_MAX
+                && let Some(oldest) = watch.removals.pop_first()
+            {
+                cl.sessions.cancel(oldest);
+            }
         }
         self.forget_answers(key, cl);
     }

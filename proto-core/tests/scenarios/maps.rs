@@ -70,15 +70,20 @@ fn after_a_bad_incremental_the_full_map_is_asked_for() {
     assert_eq!(epoch(&sim), 12);
 }
 
+/// Sends one epoch alone.
+fn share(sim: &mut Sim, epoch: u32) {
+    let incrementals = [(epoch, sim.incs[&epoch].clone())].into();
+    let message =
+        MapMessage { fsid: sim.map.fsid, incrementals, oldest: 1, newest: epoch, ..MapMessage::default() };
+    sim.peer(MON).message(0, &message);
+}
+
 #[test]
 fn a_gap_is_asked_for() {
     let mut sim = Sim::connected();
     (0..3).for_each(|_| sim.stage(|_| {}));
     // As from an OSD that shares what it thinks the client lacks.
-    let incrementals = [(13, sim.incs[&13].clone())].into();
-    let message =
-        MapMessage { fsid: sim.map.fsid, incrementals, oldest: 1, newest: 13, ..MapMessage::default() };
-    sim.peer(MON).message(0, &message);
+    share(&mut sim, 13);
     sim.settle();
     assert_eq!(epoch(&sim), 10, "the subscription brings the rest");
     sim.publish();
@@ -116,10 +121,7 @@ fn a_full_map_of_the_same_epoch_ends_the_need_for_one() {
     assert_eq!(sim.subscribed, [(0, "osdmap".into(), 0, 0)]);
     // What is missing later is asked for as ever.
     (0..3).for_each(|_| sim.stage(|_| {}));
-    let incrementals = [(13, sim.incs[&13].clone())].into();
-    let message =
-        MapMessage { fsid: sim.map.fsid, incrementals, oldest: 1, newest: 13, ..MapMessage::default() };
-    sim.peer(MON).message(0, &message);
+    share(&mut sim, 13);
     sim.settle();
     sim.publish();
     sim.settle();
