@@ -166,20 +166,31 @@ impl Maker<'_> {
             algorithm = self.rng.pick(&["list", "straw", "straw2"]);
         }
         self.line(&format!("{} {name} {{\n id {id}\n alg {algorithm}\n hash 0", TYPES[level]));
-        let same = self.rng.within(1..400_000);
-        for item in &items {
-            let weight = match self.rng.within(0..8) {
-                _ if algorithm == "uniform" => same,
-                0 => 0,
-                1..4 => 100_000,
-                _ => self.rng.within(1..400_000),
-            };
+        for (item, weight) in items.iter().zip(self.weights(algorithm, items.len())) {
             let line = format!(" item {item} weight {}.{:05}", weight / 100_000, weight % 100_000);
             self.line(&line);
         }
         self.line("}");
         self.buckets.push((id, name.clone(), level, items.len()));
         name
+    }
+
+    /// Draws what the items of a bucket weigh, in hundred-thousandths.
+    fn weights(&mut self, algorithm: &str, items: usize) -> Vec<i64> {
+        let same = self.rng.within(1..400_000);
+        let draw = |rng: &mut Rng| match rng.within(0..8) {
+            _ if algorithm == "uniform" => same,
+            0 => 0,
+            1..4 => 100_000,
+            _ => rng.within(1..400_000),
+        };
+        let mut weights: Vec<_> = (0..items).map(|_| draw(self.rng)).collect();
+        // In a tree without weight Ceph goes to the last leaf, which is beyond the items unless they fill the tree:
+        // what it finds there in memory may be 0, a device.
+        if algorithm == "tree" && !items.is_power_of_two() && weights.iter().all(|weight| *weight == 0) {
+            weights.iter_mut().take(1).for_each(|weight| *weight = 100_000);
+        }
+        weights
     }
 
     fn rule(&mut self, number: i64) {

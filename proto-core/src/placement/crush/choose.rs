@@ -1,7 +1,7 @@
 //! One choice: an item of a bucket, and whether a device takes part.
 //!
 //! Facts: `crush/mapper.c` of Ceph. Where it would run into undefined behaviour (an id without a
-//! bucket, a tree without nodes), nothing is chosen.
+//! bucket, a tree without nodes, a leaf beyond the items of a tree without weight), nothing is chosen.
 
 use super::hash::{hash2, hash3, hash4};
 use super::ln::ln;

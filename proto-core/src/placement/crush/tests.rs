@@ -161,6 +161,25 @@ fn missing_rules_and_items_map_to_nothing() {
 }
 
 #[test]
+fn a_tree_without_weight_leads_to_its_last_leaf() {
+    let tree = |items: &[i32]| {
+        let nodes = 2 * items.len().next_power_of_two();
+        bucket(10, BucketAlg::Tree { items: items.to_vec(), node_weights: vec![0; nodes] })
+    };
+    let first = |items: &[i32], x| {
+        let map = CrushMap { buckets: vec![tree(items)], ..five_hosts(rules()) };
+        map_rule(&map, 3, x, 1, &[IN; 15], None)[0]
+    };
+    for x in 0..20 {
+        assert_eq!(first(&[4, 3], x), 3);
+        assert_eq!(first(&[4, 3, 2, 1], x), 1);
+        // The last leaf has no item: Ceph reads what is behind the list.
+        assert_eq!(first(&[4, 3, 2], x), NONE);
+        assert_eq!(first(&[4, 3, 2, 1, 5], x), NONE);
+    }
+}
+
+#[test]
 fn circles_and_endless_tries_end() {
     let mut map = five_hosts(rules());
     map.buckets[1] = straw2(2, &[-1, -2]);
