@@ -46,6 +46,8 @@ fn written(message: &Msg) -> Option<(Kind, Bytes, Bytes)> {
         Msg::OpRequest(m) => segments(&request(m)),
         Msg::OpReply(m) => segments(m),
         Msg::WatchNotify(m) => segments(m),
+        Msg::PoolOp(m) => segments(m),
+        Msg::PoolOpReply(m) => segments(m),
         Msg::MonCommand(m) => segments(m),
         Msg::MonCommandAck(m) => segments(m),
         Msg::Backoff(m) => segments(m),

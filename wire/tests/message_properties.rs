@@ -3,10 +3,11 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use linger_wire::msg::{
-    AuthReply, AuthRequest, Backoff, BackoffOp, ConfigValues, GetVersion, GetVersionReply, Kind, MapMessage,
-    Message, MonCommand, MonCommandAck, MonInfo, MonMap, Msg, NotifyAck, NotifyAcks, NotifyOpcode, Op,
-    OpFlags, OpReply, OpRequest, OpResult, Redirect, Subscribe, SubscribeAck, SubscribeItem, WatchNotify,
-    WatchOp, Watcher, WatcherId, WatcherList,
+    AuthReply, AuthRequest, Backoff, BackoffOp, ConfigValues, GetVersion, GetVersionReply, Kind,
+    ListedObject, MapMessage, Message, MonCommand, MonCommandAck, MonInfo, MonMap, Msg, NotifyAck,
+    NotifyAcks, NotifyOpcode, ObjectList, Op, OpFlags, OpReply, OpRequest, OpResult, PoolAction, PoolOp,
+    PoolOpReply, Redirect, Subscribe, SubscribeAck, SubscribeItem, WatchNotify, WatchOp, Watcher, WatcherId,
+    WatcherList,
 };
 use linger_wire::{
     AddrType, AddrVec, Decode, DecodeErrorKind, EVersion, Encode, EntityAddr, EntityName, EntityType,
@@ -210,6 +211,24 @@ fn mon_command_ack() -> impl Strategy<Value = Sample> {
     )
 }
 
+fn pool_op() -> impl Strategy<Value = Sample> {
+    let action = [PoolAction::Create, PoolAction::Delete, PoolAction::Other(0x21)];
+    let numbers = any::<(u32, u64, i16)>();
+    (fsid(), numbers, prop::sample::select(action.to_vec()), name()).prop_map(
+        |(fsid, (pool, snapid, crush_rule), action, name)| {
+            let message = PoolOp { fsid, pool, action, snapid, name, crush_rule };
+            sample(&message, Msg::PoolOp(message.clone()))
+        },
+    )
+}
+
+fn pool_op_reply() -> impl Strategy<Value = Sample> {
+    (fsid(), any::<(i32, u32)>(), option::of(blob())).prop_map(|(fsid, (result, epoch), output)| {
+        let message = PoolOpReply { fsid, result, epoch, output };
+        sample(&message, Msg::PoolOpReply(message.clone()))
+    })
+}
+
 fn mon_map() -> impl Strategy<Value = Sample> {
     let mon = (name(), addrs(), any::<u16>(), any::<u16>())
         .prop_map(|(name, addrs, priority, weight)| MonInfo { name, addrs, priority, weight });
@@ -295,7 +314,7 @@ impl Sample {
 }
 
 fn any_message() -> impl Strategy<Value = Sample> {
-    let commands = prop_oneof![mon_command(), mon_command_ack()];
+    let commands = prop_oneof![mon_command(), mon_command_ack(), pool_op(), pool_op_reply()];
     prop_oneof![request(), reply(), watch_notify(), backoff(), mon_map(), mon(), auth(), maps(), commands]
 }
 
@@ -387,11 +406,15 @@ proptest! {
         acks in vec((watcher_id(), blob()), 0..3),
         missed in vec(watcher_id(), 0..3),
         watchers in vec((entity(), any::<(u64, u32)>(), addr()), 0..3),
+        next in hobject(),
+        objects in vec((name(), name(), name()), 0..3),
     ) {
         let acks = acks.into_iter().map(|(watcher, reply)| NotifyAck { watcher, reply }).collect();
         survives(&NotifyAcks { acks, missed });
         let watcher = |(name, (cookie, timeout), addr)| Watcher { name, cookie, timeout, addr };
         survives(&WatcherList(watchers.into_iter().map(watcher).collect()));
+        let objects = objects.into_iter().map(|(nspace, oid, key)| ListedObject { nspace, oid, key }).collect();
+        survives(&ObjectList { next, objects });
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Authentication inside an established mon session: ticket renewal.
 //!
-//! Facts: `messages/MAuth.h`, `messages/MAuthReply.h`, `messages/PaxosServiceMessage.h`.
+//! Facts: `messages/MAuth.h`, `messages/MAuthReply.h`.
 
+use super::paxos::{parse_paxos, put_paxos};
 use super::{Kind, Message};
 use crate::primitives::{Input, Parse, Parsed};
 use crate::{Encode, Name};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 /// `MAuth`: a request to the auth service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +22,7 @@ pub struct AuthRequest {
 impl Parse for AuthRequest {
     const WHAT: &'static str = "MAuth";
     fn parse(i: Input<'_>) -> Parsed<'_, Self> {
-        let (i, _paxos_version) = u64::parse(i)?;
-        let (i, _mon) = i16::parse(i)?;
-        let (i, _mon_tid) = u64::parse(i)?;
+        let (i, _version) = parse_paxos(i)?;
         let (i, protocol) = u32::parse(i)?;
         let (i, payload) = Bytes::parse(i)?;
         let (i, monmap_epoch) = if i.is_empty() { (i, 0) } else { u32::parse(i)? };
@@ -34,10 +33,7 @@ impl Parse for AuthRequest {
 impl Message for AuthRequest {
     const KIND: Kind = Kind::AUTH;
     fn encode_front(&self, out: &mut BytesMut) {
-        // What every message to a Paxos service starts with: version 0, no mon, tid 0.
-        out.put_u64_le(0);
-        out.put_i16_le(-1);
-        out.put_u64_le(0);
+        put_paxos(out, 0);
         self.protocol.encode(out);
         self.payload.encode(out);
         self.monmap_epoch.encode(out);

@@ -1,12 +1,13 @@
 //! Commands to monitors, as `ceph` and librados' `mon_command` send them.
 //!
-//! Facts: `messages/MMonCommand.h`, `MMonCommandAck.h`, `PaxosServiceMessage.h`.
+//! Facts: `messages/MMonCommand.h`, `MMonCommandAck.h`.
 
+use super::paxos::{parse_paxos, put_paxos};
 use super::{Kind, Message};
 use crate::primitives::{Parse, parse::run};
 use crate::{DecodeError, Encode, Fsid, Name};
 use alloc::vec::Vec;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 /// `MMonCommand`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,9 +27,7 @@ impl MonCommand {
     /// When the front ends too early.
     pub fn decode(front: &[u8], data: &Bytes) -> Result<Self, DecodeError> {
         run(front, "MMonCommand", |i| {
-            let (i, _version) = u64::parse(i)?;
-            let (i, _mon) = i16::parse(i)?;
-            let (i, _mon_tid) = u64::parse(i)?;
+            let (i, _version) = parse_paxos(i)?;
             let (i, fsid) = Fsid::parse(i)?;
             let (i, words) = Vec::parse(i)?;
             Ok((i, Self { fsid, words, input: data.clone() }))
@@ -70,9 +69,7 @@ impl MonCommandAck {
     /// When the front ends too early.
     pub fn decode(front: &[u8], data: &Bytes) -> Result<Self, DecodeError> {
         run(front, "MMonCommandAck", |i| {
-            let (i, version) = u64::parse(i)?;
-            let (i, _mon) = i16::parse(i)?;
-            let (i, _mon_tid) = u64::parse(i)?;
+            let (i, version) = parse_paxos(i)?;
             let (i, result) = i32::parse(i)?;
             let (i, text) = Name::parse(i)?;
             let (i, words) = Vec::parse(i)?;
@@ -92,11 +89,4 @@ impl Message for MonCommandAck {
     fn data(&self) -> Bytes {
         self.output.clone()
     }
-}
-
-/// What every message of a Paxos service starts with: a version, no mon, tid 0.
-fn put_paxos(out: &mut BytesMut, version: u64) {
-    out.put_u64_le(version);
-    out.put_i16_le(-1);
-    out.put_u64_le(0);
 }

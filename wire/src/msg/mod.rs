@@ -10,10 +10,13 @@ mod backoff;
 mod command;
 mod mon;
 mod mon_map;
+mod object_list;
 mod op;
 mod osd_map;
 mod osd_op;
 mod osd_op_reply;
+mod paxos;
+mod pool_op;
 mod watch_notify;
 mod watchers;
 
@@ -22,10 +25,12 @@ pub use backoff::{Backoff, BackoffOp};
 pub use command::{MonCommand, MonCommandAck};
 pub use mon::{ConfigValues, GetVersion, GetVersionReply, Subscribe, SubscribeAck, SubscribeItem};
 pub use mon_map::{MonInfo, MonMap};
+pub use object_list::{ListedObject, ObjectList};
 pub use op::{Op, OpData, WatchOp};
 pub use osd_map::MapMessage;
 pub use osd_op::{OpFlags, OpRequest, OpRequestRef};
 pub use osd_op_reply::{OpReply, OpResult, Redirect};
+pub use pool_op::{PoolAction, PoolOp, PoolOpReply};
 pub use watch_notify::{NotifyAck, NotifyAcks, NotifyOpcode, WatchNotify, WatcherId};
 pub use watchers::{Watcher, WatcherList};
 
@@ -74,6 +79,10 @@ impl Kind {
     pub const OSD_OP_REPLY: Self = Self::new(43, 8, 2);
     /// `MWatchNotify`.
     pub const WATCH_NOTIFY: Self = Self::new(44, 3, 1);
+    /// `MPoolOpReply`.
+    pub const POOL_OP_REPLY: Self = Self::new(48, 1, 1);
+    /// `MPoolOp`.
+    pub const POOL_OP: Self = Self::new(49, 4, 2);
     /// `MMonCommand`.
     pub const MON_COMMAND: Self = Self::new(50, 1, 1);
     /// `MMonCommandAck`.
@@ -116,6 +125,8 @@ pub enum Msg {
     OpRequest(OpRequest),
     OpReply(OpReply),
     WatchNotify(WatchNotify),
+    PoolOpReply(PoolOpReply),
+    PoolOp(PoolOp),
     MonCommand(MonCommand),
     MonCommandAck(MonCommandAck),
     Backoff(Backoff),
@@ -181,6 +192,14 @@ impl Msg {
             44 => {
                 knows(Kind::WATCH_NOTIFY)?;
                 WatchNotify::decode_version(front, data, version).map(Self::WatchNotify)
+            }
+            48 => {
+                knows(Kind::POOL_OP_REPLY)?;
+                PoolOpReply::decode(front).map(Self::PoolOpReply)
+            }
+            49 => {
+                knows(Kind::POOL_OP)?;
+                PoolOp::decode_version(front, version).map(Self::PoolOp)
             }
             50 => {
                 knows(Kind::MON_COMMAND)?;
