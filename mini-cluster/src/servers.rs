@@ -267,12 +267,14 @@ impl Servers {
     fn on_message(&mut self, id: ConnId, who: Who, tid: u64, msg: Msg) {
         match (who, msg) {
             (Who::Mon(_), Msg::MonCommand(command)) => {
-                let client = self.conns.get(id).and_then(|conn| conn.client.as_ref());
-                let caller =
-                    |client: &Client| Caller { caps: client.caps.clone(), features: client.features };
-                let Some(from) = client.map(caller) else { return };
+                let Some(from) = self.caller(id) else { return };
                 let ack = command::run(self, self.now, &from, command.words);
                 self.conns.send(id, tid, &ack);
+            }
+            (Who::Mon(_), Msg::PoolOp(op)) => {
+                let Some(from) = self.caller(id) else { return };
+                let reply = command::pool_op(self, self.now, &from, &op);
+                self.conns.send(id, tid, &reply);
             }
             (Who::Mon(_), msg) => {
                 let unix = self.unix();
@@ -293,6 +295,11 @@ impl Servers {
             }
             (Who::Osd(_), _) => {}
         }
+    }
+
+    fn caller(&self, id: ConnId) -> Option<Caller> {
+        let Client { caps, features, .. } = self.conns.get(id)?.client.as_ref()?;
+        Some(Caller { caps: caps.clone(), features: *features })
     }
 
     fn on_timer(&mut self, timer: Timer) {

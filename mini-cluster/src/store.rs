@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use linger_wire::msg::{OpReply, Watcher, WatcherId};
-use linger_wire::{Name, UTime};
+use linger_wire::{HObject, Name, SNAP_HEAD, UTime};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Results of writes that are remembered for clients that send them again.
@@ -16,6 +16,14 @@ pub(crate) struct ObjectKey {
     pub nspace: Name,
     pub key: Name,
     pub name: Name,
+}
+
+impl ObjectKey {
+    /// The object as its placement group has it.
+    pub fn object(&self) -> HObject {
+        let Self { pool, hash, nspace, key, name } = self.clone();
+        HObject { key, oid: name, snap: SNAP_HEAD, hash, max: false, nspace, pool }
+    }
 }
 
 /// A short name for an object, whether it exists or not.
@@ -81,6 +89,11 @@ impl Store {
     /// An object that exists, by its identity.
     pub fn find(&self, key: &ObjectKey) -> Option<&Object> {
         self.get(*self.ids.get(key)?)
+    }
+
+    /// The objects that exist in a pool.
+    pub fn existing(&self, pool: i64) -> impl Iterator<Item = &ObjectKey> {
+        self.objects.keys().map(|id| self.key(*id)).filter(move |key| key.pool == pool)
     }
 
     pub fn remove_pool(&mut self, pool: i64) {

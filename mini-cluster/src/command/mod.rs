@@ -9,7 +9,10 @@ mod blocklist;
 mod mon;
 mod osd;
 mod pool;
+mod pool_op;
 mod table;
+
+pub(crate) use pool_op::pool_op;
 
 use crate::servers::Servers;
 use args::Args;

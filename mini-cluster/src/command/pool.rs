@@ -10,7 +10,7 @@ use linger_wire::osdmap::{OsdMap, Pool, pool_flags};
 use serde_json::{Value, json};
 
 /// Placement groups of a new pool if nothing is said.
-const PG_NUM: u32 = 8;
+pub(super) const PG_NUM: u32 = 8;
 
 pub(super) fn numbers(servers: &mut Servers, _: Timestamp, args: &Args) -> Result<Reply, Refusal> {
     let names = servers.map().pool_names.iter().map(|(id, name)| (*id, name.to_string_lossy()));

@@ -6,7 +6,7 @@ use super::{Cx, Osd};
 use crate::conns::ConnId;
 use linger_wire::msg::{Backoff, BackoffOp, OpRequest};
 use linger_wire::osdmap::OsdMap;
-use linger_wire::{HObject, PgId, SNAP_HEAD, SpgId};
+use linger_wire::{HObject, PgId, SpgId};
 
 /// A backoff in force.
 #[derive(Debug)]
@@ -29,15 +29,7 @@ impl Osd {
             .filter(|blocked| blocked.conn == conn && blocked.backoff.pgid.pg == pg)
             .peekable();
         of_pg.peek()?;
-        let object = HObject {
-            key: request.locator.key.clone(),
-            oid: request.oid.clone(),
-            snap: SNAP_HEAD,
-            hash: request.hash,
-            max: false,
-            nspace: request.locator.nspace.clone(),
-            pool: pg.pool,
-        };
+        let object = super::key_of(request).object();
         of_pg.find(|blocked| blocked.backoff.covers(&object)).map(|blocked| blocked.acked)
     }
 
@@ -76,7 +68,7 @@ impl Osd {
 }
 
 /// All objects of a placement group, in the order that objects have: by their reversed hash.
-fn range(map: &OsdMap, pg: PgId) -> Option<(HObject, HObject)> {
+pub(super) fn range(map: &OsdMap, pg: PgId) -> Option<(HObject, HObject)> {
     let pg_num = map.pool(pg.pool)?.pg_num;
     let bits = pg_num.next_power_of_two().trailing_zeros();
     // Where the number of groups is no power of two, some have twice as many objects.
@@ -95,6 +87,7 @@ fn range(map: &OsdMap, pg: PgId) -> Option<(HObject, HObject)> {
 mod tests {
     use super::*;
     use linger_core::placement::actual_pg;
+    use linger_wire::SNAP_HEAD;
     use linger_wire::osdmap::Pool;
 
     /// An object lies in the range of its own placement group and of no other.

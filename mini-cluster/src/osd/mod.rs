@@ -3,6 +3,7 @@
 //! Facts: `osd/PrimaryLogPG.cc` (`do_request`, `do_op`), `osd/PG.cc` (`can_discard_op`), `osd/OSD.cc`.
 
 mod backoff;
+mod listing;
 mod ops;
 mod watch;
 
@@ -252,6 +253,9 @@ impl Osd {
         else {
             return;
         };
+        if request.ops.iter().any(listing::is_about_group) {
+            return self.reply(conn, tid, self.inspect(request, cx), cx);
+        }
         let logs = request.ops.iter().any(is_logged);
         if logs && let Some(reply) = cx.store.result(client, tid) {
             let reply = OpReply { retry_attempt: request.retry_attempt, ..reply.clone() };

@@ -2,6 +2,7 @@
 
 mod bench;
 mod commands;
+mod listing;
 
 use anyhow::{Result, bail, ensure};
 use bench::{BOTH, Bench};
