@@ -23,6 +23,10 @@ const RESOLVED_MAX: usize = 64;
 /// Monitors taken from a map. Clusters have a handful; a message has room for hundreds of thousands.
 const MONS_MAX: usize = 1024;
 
+/// Rounds in which an earlier login was refused before it is given up, though most monitors did not say: two
+/// minutes at Ceph's own intervals.
+const REFUSED_ROUNDS_MAX: u32 = 8;
+
 /// A place to dial: those of msgr2 sort first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Candidate {
@@ -65,6 +69,10 @@ pub(super) struct Candidates {
     resolved: BTreeSet<Candidate>,
     /// Tried in this round.
     tried: BTreeSet<Candidate>,
+    /// Those that did not let an earlier login go on, since the last login.
+    refused: BTreeSet<Candidate>,
+    /// Rounds that ended since the first of them.
+    refused_rounds: u32,
 }
 
 impl Candidates {
@@ -88,6 +96,8 @@ impl Candidates {
             asked: SlotMap::with_key(),
             resolved: BTreeSet::new(),
             tried: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            refused_rounds: 0,
         }
     }
 
@@ -150,6 +160,30 @@ impl Candidates {
         batch.truncate(count);
         self.tried.extend(&batch);
         batch
+    }
+
+    /// Notes that a monitor did not let an earlier login go on.
+    pub(super) fn on_refused(&mut self, candidate: Candidate) {
+        self.refused.insert(candidate);
+    }
+
+    /// Starts anew to note who refuses the login at hand.
+    pub(super) fn forget_refusals(&mut self) {
+        (self.refused, self.refused_rounds) = (BTreeSet::new(), 0);
+    }
+
+    /// A round is over: whether the earlier login is of no use any more.
+    ///
+    /// Refusals prove nothing of who sends them, and an address may be another cluster's by now. But a cluster
+    /// serves only while most of its monitors do. If the map at hand is too old to count by, time tells.
+    pub(super) fn are_refusals_final(&mut self) -> bool {
+        if self.refused.is_empty() {
+            return false;
+        }
+        self.refused_rounds = self.refused_rounds.saturating_add(1);
+        let known = self.refused.iter().filter(|addr| self.from_map.contains_key(addr)).count();
+        let most = self.from_map.is_empty() || known > self.from_map.len() / 2;
+        most || self.refused_rounds >= REFUSED_ROUNDS_MAX
     }
 
     /// Whether this round has addresses left.

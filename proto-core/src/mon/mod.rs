@@ -143,6 +143,11 @@ impl MonClient {
     /// Dials untried addresses until as many are under way as may be.
     fn dial_more(&mut self, cx: &mut Context) {
         let State::Hunting(conns) = &mut self.state else { return };
+        if !self.candidates.any_untried() && self.candidates.are_refusals_final() {
+            // The monitors do not give the old number back: better another one than none.
+            self.tickets.forget();
+            self.candidates.forget_refusals();
+        }
         let free = cx.config.timing.hunt_parallel.saturating_sub(conns.len());
         let v2_dialled = conns.values().any(|candidate| candidate.is_v2());
         for candidate in self.candidates.next(free, v2_dialled, &mut cx.rng, &mut cx.out) {
@@ -192,6 +197,7 @@ impl MonClient {
         self.state = State::Joining(conn, addr);
         let changed = self.global_id.replace(login.global_id).is_some_and(|id| id != login.global_id);
         self.tickets.adopt(login.grant);
+        self.candidates.forget_refusals();
         self.news.push_back(MonNews::LoggedIn { changed });
         self.arm(cx);
     }
@@ -214,12 +220,11 @@ impl MonClient {
 
     /// A connection failed; the client goes on with the others or looks for another monitor.
     pub(crate) fn on_fault(&mut self, conn: ConnKey, fault: ConnFault, cx: &mut Context) {
-        let addr = match &mut self.state {
+        let candidate = match &mut self.state {
             State::Hunting(conns) => conns.remove(&conn),
             State::Joining(active, addr) | State::Active(active, addr) if *active == conn => Some(*addr),
             _ => None,
-        }
-        .map(Candidate::sock);
+        };
         let permanent = match &fault {
             ConnFault::Auth(error) => error.is_permanent(),
             ConnFault::WrongCluster { .. }
@@ -228,11 +233,12 @@ impl MonClient {
             | ConnFault::ProtocolVersion { .. } => true,
             _ => false,
         };
-        if matches!(fault, ConnFault::Auth(AuthError::Refused { resumed: true, .. })) {
-            // The monitors do not give the old number back: better another one than none.
-            self.tickets.forget();
+        if let (Some(candidate), ConnFault::Auth(AuthError::Refused { resumed: true, .. })) =
+            (candidate, &fault)
+        {
+            self.candidates.on_refused(candidate);
         }
-        cx.event(Event::MonFault { addr, fault, permanent });
+        cx.event(Event::MonFault { addr: candidate.map(Candidate::sock), fault, permanent });
         match self.state {
             State::Hunting(_) => self.dial_more_untried(cx),
             _ => self.hunt_again(cx),

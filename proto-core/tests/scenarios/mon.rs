@@ -3,7 +3,9 @@
 use crate::support::{Misdeed, Sim, Stage, Who, config, lost, millis, mon_addr, object, secs, watching};
 use bytes::Bytes;
 use linger_core::{Call, ConnFault, Event, LossCause, ObjectRef, OpError, Query, WatchOptions};
-use linger_wire::Fsid;
+use linger_wire::cephx::LoginRequest;
+use linger_wire::frame::{AuthBadMethod, AuthMethod, ConMode, Control};
+use linger_wire::{Decode, Fsid};
 
 const MON: Who = Who::Mon(0);
 
@@ -194,6 +196,81 @@ fn the_same_global_id_loses_nothing() {
     sim.run(secs(1));
     sim.quiet();
     assert!(sim.kinds().iter().all(|kind| *kind == "ping"));
+}
+
+/// A monitor that lets nobody in.
+fn refusal() -> Misdeed {
+    let (allowed_methods, allowed_modes) = (vec![AuthMethod::NONE], vec![ConMode::CRC]);
+    let method = AuthMethod::NONE;
+    Misdeed::Instead(Control::AuthBadMethod(AuthBadMethod {
+        method,
+        result: -13,
+        allowed_methods,
+        allowed_modes,
+    }))
+}
+
+/// Which numbers were asked for again, from whom; 0 for any.
+fn numbers(sim: &mut Sim) -> Vec<(Who, u64)> {
+    let number = |(who, control)| match control {
+        Control::AuthRequest(request) if matches!(who, Who::Mon(_)) => {
+            Some((who, LoginRequest::decode(&request.payload).unwrap().global_id))
+        }
+        _ => None,
+    };
+    sim.client_controls.drain(..).filter_map(number).collect()
+}
+
+/// A client whose session of three monitors' is over; of those these refuse and the others are down.
+fn refused_by(refusing: &[usize]) -> Sim {
+    let mut sim = Sim::new(config(3));
+    sim.run(secs(20));
+    for mon in 0..3 {
+        if refusing.contains(&mon) {
+            sim.misdeeds.insert((Who::Mon(mon), Stage::AuthDone), refusal());
+        } else {
+            sim.down.insert(Who::Mon(mon));
+        }
+    }
+    let mon = (0..3).find(|mon| sim.has_session(Who::Mon(*mon))).unwrap();
+    numbers(&mut sim);
+    sim.reset(Who::Mon(mon));
+    sim
+}
+
+#[test]
+fn a_number_that_one_monitor_refuses_is_kept_for_the_others() {
+    let mut sim = refused_by(&[0]);
+    sim.run(secs(30));
+    assert!(numbers(&mut sim).len() > 2, "it was refused in some rounds");
+    sim.down.clear();
+    sim.run(secs(31));
+    assert!(sim.has_session(Who::Mon(1)) || sim.has_session(Who::Mon(2)));
+    let asked = numbers(&mut sim);
+    assert!(asked.iter().all(|(_, number)| *number == 4100), "{asked:?}");
+}
+
+#[test]
+fn a_number_that_most_monitors_refuse_is_given_up_after_the_round() {
+    for refusing in [&[0, 1][..], &[0, 1, 2]] {
+        let mut sim = refused_by(refusing);
+        sim.run(secs(2));
+        let asked = numbers(&mut sim);
+        assert_eq!(asked.len(), refusing.len());
+        assert!(asked.iter().all(|(_, number)| *number == 4100), "{asked:?}");
+        sim.run(secs(2));
+        let asked = numbers(&mut sim);
+        assert!(!asked.is_empty() && asked.iter().all(|(_, number)| *number == 0), "{asked:?}");
+    }
+}
+
+#[test]
+fn a_number_that_nobody_but_one_monitor_can_refuse_is_given_up_after_eight_rounds() {
+    let mut sim = refused_by(&[2]);
+    sim.run(secs(180));
+    let asked: Vec<_> = numbers(&mut sim).into_iter().map(|(_, number)| number).collect();
+    assert_eq!(asked[..8], [4100; 8]);
+    assert!(asked.len() > 8 && asked[8..].iter().all(|number| *number == 0), "{asked:?}");
 }
 
 #[test]
