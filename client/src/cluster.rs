@@ -112,8 +112,8 @@ impl Cluster {
 
 /// A cluster that is being connected to: a future of it.
 ///
-/// It resolves once there is a session with a monitor and an OSD map. It fails at once when login is
-/// refused, when all monitors can not be used for a reason that stays, or when its time is over.
+/// It resolves once there is a session with a monitor and an OSD map. It fails as soon as all monitors
+/// can not be used for a reason that stays, such as a refused login, or when its time is over.
 /// Dropping it closes the client.
 #[derive(Debug)]
 #[must_use = "dropping it closes the client"]

@@ -166,6 +166,54 @@ async fn a_wrong_key_is_refused() -> Result<()> {
     Ok(())
 }
 
+/// A client that finds only the first of two monitors until a second has passed: one of another cluster.
+async fn with_a_stranger(strange: MiniCluster, mini: MiniCluster, fsid: bool) -> Result<()> {
+    let mon_host = format!("v2:{},v2:{}", strange.mon(), mini.mon());
+    let settings = Settings::builder().mon_host(mon_host).key(mini.admin_key());
+    let settings = match fsid {
+        true => {
+            let settings = settings.option("fsid", mini.with(|servers, _| servers.fsid().to_string()));
+            ["auth_cluster_required", "auth_service_required", "auth_client_required"]
+                .into_iter()
+                .fold(settings, |settings, name| settings.option(name, "none"))
+        }
+        false => settings,
+    };
+    mini.with(|servers, now| servers.kill(now, Who::Mon(0)));
+    let connecting = tokio::spawn(linger_tokio::connect(settings.build()?));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    ensure!(!connecting.is_finished(), "given up: {:?}", connecting.await?.err());
+    mini.with(|servers, now| servers.restart(now, Who::Mon(0)));
+    let cluster = timeout(PATIENCE, connecting).await???;
+    ensure!(cluster.fsid().to_string() == mini.with(|servers, _| servers.fsid().to_string()));
+    // Monitors of no use must not stand in the way.
+    cluster.pool("rbd").write_full("greeting", "content").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stranger_that_refuses_the_key_is_not_all_monitors() -> Result<()> {
+    with_a_stranger(MiniCluster::start().await?, MiniCluster::start().await?, false).await
+}
+
+#[tokio::test]
+async fn a_stranger_that_lets_all_in_is_not_all_monitors() -> Result<()> {
+    let start = || MiniCluster::builder().auth(Auth::None).start();
+    with_a_stranger(start()?, start()?, true).await
+}
+
+#[tokio::test]
+async fn a_key_that_all_monitors_refuse_is_said_at_once() -> Result<()> {
+    let minis = [MiniCluster::start().await?, MiniCluster::start().await?, MiniCluster::start().await?];
+    let other = MiniCluster::start().await?;
+    let mons: Vec<_> = minis.iter().map(|mini| format!("v2:{}", mini.mon())).collect();
+    let settings = Settings::builder().mon_host(mons.join(",")).key(other.admin_key()).build()?;
+    let error = timeout(Duration::from_secs(3), linger_tokio::connect(settings)).await?;
+    let error = error.err().context("no way in")?;
+    ensure!(error.errno() == Some(13) && error.to_string().contains("EACCES"), "{error}");
+    Ok(())
+}
+
 /// Takes so many notifies, or word that they were shed: how many bytes they had.
 async fn take(watch: &mut Watch, notifies: u64) -> Result<usize> {
     let (mut bytes, mut seen) = (0, 0);

@@ -40,13 +40,13 @@ impl Cluster {
     /// waits by itself. Cancel-safe.
     ///
     /// # Errors
-    /// What a monitor refuses, such as a wrong key. The client goes on trying, as another may not.
+    /// What all monitors refuse, such as a wrong key: what the last one said. The client goes on trying.
     pub async fn connected(&self) -> Result<(), ConnFault> {
         self.news(|state| match &state.refused {
             _ if state.client.osd_map().is_some() => Some(Ok(())),
-            Some(fault) => Some(Err(fault.clone())),
-            None if state.ended.is_some() => Some(Err(ConnFault::Dropped)),
-            None => None,
+            Some(fault) if state.client.is_shut_out() => Some(Err(fault.clone())),
+            _ if state.ended.is_some() => Some(Err(ConnFault::Dropped)),
+            _ => None,
         })
         .await
     }

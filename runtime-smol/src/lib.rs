@@ -48,7 +48,7 @@ pub type Driver = driver::Driver<runtime::Smol>;
 /// connecting; dropping the executor ends every handle with [`Error::DriverGone`].
 ///
 /// # Errors
-/// The settings can not work, login is refused, or the time for it is over: the error names what
+/// The settings can not work, all monitors refuse the login, or the time for it is over: the error names what
 /// happened last.
 pub async fn connect<T>(executor: &Executor<'_>, options: T) -> Result<Cluster, Error>
 where

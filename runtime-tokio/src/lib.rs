@@ -39,7 +39,7 @@ pub use linger_client::*;
 /// enabled. Dropping the future gives up connecting.
 ///
 /// # Errors
-/// The settings can not work, login is refused, or the time for it is over: the error names what
+/// The settings can not work, all monitors refuse the login, or the time for it is over: the error names what
 /// happened last.
 ///
 /// # Panics

@@ -6,7 +6,6 @@ use crate::event::ClusterEvent;
 use crate::ticket::Ticket;
 use linger_core::{ConnFault, Query, Timestamp};
 use linger_wire::Fsid;
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,9 +16,7 @@ pub(super) struct Connect {
     within: Option<Duration>,
     by: Option<Timestamp>,
     last: Option<ClusterEvent>,
-    /// Monitors that can not be used for a reason that stays; others may do better.
-    hopeless: BTreeSet<SocketAddr>,
-    /// The last such reason.
+    /// The last reason that stays for which a monitor can not be used; others may do better.
     reason: Option<ClusterEvent>,
 }
 
@@ -30,7 +27,7 @@ impl Connect {
         ticket: Ticket<(), Result<(), Error>>,
     ) -> Self {
         let by = within.map(|within| now.saturating_add(within));
-        Self { ticket, within, by, last: None, hopeless: BTreeSet::new(), reason: None }
+        Self { ticket, within, by, last: None, reason: None }
     }
 
     pub(super) fn by(&self) -> Option<Timestamp> {
@@ -52,28 +49,19 @@ impl Engine {
     }
 
     pub(super) fn on_mon_fault(&mut self, addr: Option<SocketAddr>, fault: ConnFault, permanent: bool) {
-        // All monitors share one answer to who may log in and how.
-        let final_word = permanent && matches!(fault, ConnFault::Auth(_));
         let os_error = addr.and_then(|addr| self.os_errors.remove(&addr));
         let event = ClusterEvent::MonFault { addr, fault, os_error, permanent };
         if let Some(connect) = &mut self.connect
             && permanent
         {
-            connect.hopeless.extend(addr);
             connect.reason = Some(event.clone());
         }
         self.tell(event);
-        if final_word {
-            self.fail_connect();
-        }
     }
 
-    /// Whether something failed for a reason that stays, and nothing else is being tried.
+    /// Whether waiting for a first session would not help.
     pub(super) fn is_hopeless(&self) -> bool {
-        let Some(connect) = self.connect.as_ref().filter(|connect| connect.reason.is_some()) else {
-            return false;
-        };
-        self.resolving.is_empty() && self.conns.values().all(|addr| connect.hopeless.contains(addr))
+        self.connect.is_some() && self.client.is_shut_out()
     }
 
     /// Gives connecting up.

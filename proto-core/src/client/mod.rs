@@ -125,6 +125,13 @@ impl Client {
         self.mon.global_id()
     }
 
+    /// Whether all monitors that are known of can not be used for a reason that stays: each refused the login, is
+    /// of another cluster, or the like. The client goes on trying all the same.
+    #[must_use]
+    pub fn is_shut_out(&self) -> bool {
+        self.mon.is_shut_out()
+    }
+
     /// Watches that are wanted or whose last events are not taken yet.
     #[must_use]
     pub fn watches(&self) -> usize {

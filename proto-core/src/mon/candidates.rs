@@ -27,6 +27,9 @@ const MONS_MAX: usize = 1024;
 /// minutes at Ceph's own intervals.
 const REFUSED_ROUNDS_MAX: u32 = 8;
 
+/// Addresses that are remembered as of no use; names may resolve to others again and again.
+const UNFIT_MAX: usize = MONS_MAX;
+
 /// A place to dial: those of msgr2 sort first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Candidate {
@@ -65,10 +68,14 @@ pub(super) struct Candidates {
     /// Addresses of the newest monmap, and their priorities.
     from_map: BTreeMap<Candidate, u16>,
     asked: SlotMap<ResolveKey, Option<AddrType>>,
+    /// Whether names were ever asked for: addresses at hand come first.
+    looked_up: bool,
     /// What names resolved to in this round.
     resolved: BTreeSet<Candidate>,
     /// Tried in this round.
     tried: BTreeSet<Candidate>,
+    /// Those that can not be used for a reason that stays.
+    unfit: BTreeSet<Candidate>,
     /// Those that did not let an earlier login go on, since the last login.
     refused: BTreeSet<Candidate>,
     /// Rounds that ended since the first of them.
@@ -94,8 +101,10 @@ impl Candidates {
             modes: config.mon_modes.clone(),
             from_map: BTreeMap::new(),
             asked: SlotMap::with_key(),
+            looked_up: false,
             resolved: BTreeSet::new(),
             tried: BTreeSet::new(),
+            unfit: BTreeSet::new(),
             refused: BTreeSet::new(),
             refused_rounds: 0,
         }
@@ -106,6 +115,7 @@ impl Candidates {
         self.tried.clear();
         self.resolved.clear();
         self.asked.clear();
+        self.looked_up = true;
         for (kind, query) in &self.names {
             let id = self.asked.insert(*kind).into();
             out.push_back(Output::Resolve { id, query: query.clone() });
@@ -138,7 +148,8 @@ impl Candidates {
     }
 
     /// Up to `count` untried addresses; a new round starts when none is left. They are of one protocol: while
-    /// an address of msgr2 is to be dialled or `v2_dialled` none of msgr1 is.
+    /// an address of msgr2 is to be dialled or `v2_dialled` none of msgr1 is. Those that are unfit come when no
+    /// other is left: another cluster's monitor must not win each time.
     pub(super) fn next(
         &mut self,
         count: usize,
@@ -154,12 +165,42 @@ impl Candidates {
         if v2_dialled || batch.iter().any(|candidate| candidate.is_v2()) {
             batch.retain(|candidate| candidate.is_v2());
         }
+        if batch.iter().any(|addr| !self.is_unfit(addr)) {
+            batch.retain(|addr| !self.is_unfit(addr));
+        }
         shuffle(&mut batch, rng);
         // Lower priorities are tried first; addresses that no map knows count as the lowest.
         batch.sort_by_key(|addr| self.priority(addr));
         batch.truncate(count);
         self.tried.extend(&batch);
         batch
+    }
+
+    /// Notes whether a monitor can be used; if not, then for a reason that stays.
+    pub(super) fn set_fit(&mut self, candidate: Candidate, is_fit: bool) {
+        if is_fit {
+            self.unfit.remove(&candidate);
+        } else if self.unfit.len() < UNFIT_MAX {
+            self.unfit.insert(candidate);
+        }
+    }
+
+    /// Whether no address is left that may be of use, and no name that may have one.
+    pub(super) fn are_all_unfit(&self) -> bool {
+        let names_are_known = self.names.is_empty() || self.looked_up && self.asked.is_empty();
+        // Asked again and again: without any mark there is nothing to compare.
+        if self.unfit.is_empty() || !names_are_known {
+            return false;
+        }
+        let all = self.all();
+        !all.is_empty() && all.iter().all(|addr| self.is_unfit(addr))
+    }
+
+    /// Whether an address was of no use. What a monitor says at one of its ports is meant for both: the other is
+    /// most often closed, and one of msgr1 shall be no way around what is refused over msgr2.
+    fn is_unfit(&self, addr: &Candidate) -> bool {
+        let same = |a: &Candidate| a == addr || a.kind != addr.kind && a.sock.ip() == addr.sock.ip();
+        self.unfit.iter().any(same)
     }
 
     /// Notes that a monitor did not let an earlier login go on.
@@ -195,11 +236,15 @@ impl Candidates {
         self.from_map.get(addr).copied().unwrap_or(0)
     }
 
-    fn untried(&self) -> Vec<Candidate> {
+    /// All addresses that may be dialled.
+    fn all(&self) -> BTreeSet<Candidate> {
         let all = self.fixed.iter().chain(&self.resolved).chain(self.from_map.keys());
-        let all: BTreeSet<_> = all.copied().collect();
         let v1 = self.modes.contains(&ConMode::Crc);
-        all.difference(&self.tried).filter(|candidate| v1 || candidate.is_v2()).copied().collect()
+        all.filter(|candidate| v1 || candidate.is_v2()).copied().collect()
+    }
+
+    fn untried(&self) -> Vec<Candidate> {
+        self.all().difference(&self.tried).copied().collect()
     }
 }
 
@@ -293,6 +338,61 @@ mod tests {
         candidates.on_monmap(&mons);
         for port in [3, 2, 1] {
             assert_eq!(next(&mut candidates, 1, false).0, [alloc::format!("v2:127.0.0.1:{port}/0")]);
+        }
+    }
+
+    #[test]
+    fn those_of_no_use_are_tried_last() {
+        let mut candidates = candidates("v2:127.0.0.1:2,v2:127.0.0.2:2,v2:127.0.0.3:2", BOTH);
+        let unfit = Candidate::new(AddrType::MSGR2, ([127, 0, 0, 2], 2).into());
+        candidates.set_fit(unfit, false);
+        for _ in 0..2 {
+            assert_eq!(next(&mut candidates, 3, false).0, ["v2:127.0.0.1:2/0", "v2:127.0.0.3:2/0"]);
+            assert_eq!(next(&mut candidates, 3, false).0, ["v2:127.0.0.2:2/0"]);
+        }
+        candidates.set_fit(unfit, true);
+        assert_eq!(next(&mut candidates, 3, false).0.len(), 3);
+    }
+
+    #[test]
+    fn a_monitor_of_no_use_is_so_at_both_of_its_ports() {
+        let mut candidates = candidates("127.0.0.1,127.0.0.2", BOTH);
+        candidates.set_fit(Candidate::new(AddrType::MSGR2, ([127, 0, 0, 1], 3300).into()), false);
+        for addr in
+            ["v2:127.0.0.2:3300/0", "v2:127.0.0.1:3300/0", "v1:127.0.0.2:6789/0", "v1:127.0.0.1:6789/0"]
+        {
+            assert_eq!(next(&mut candidates, 3, false).0, [addr]);
+        }
+    }
+
+    #[test]
+    fn all_are_of_no_use_when_names_were_asked_and_each_monitor_refused_at_one_of_its_ports() {
+        let mut candidates = candidates("127.0.0.1,v2:127.0.0.1:2,v2:mon.example:3300", BOTH);
+        let addr = |host, port| Candidate::new(AddrType::MSGR2, ([127, 0, 0, host], port).into());
+        assert!(!candidates.are_all_unfit());
+        candidates.set_fit(addr(1, 3300), false);
+        candidates.set_fit(addr(1, 2), false);
+        assert!(!candidates.are_all_unfit(), "a name is left");
+        let mut asked = None;
+        while asked.is_none() {
+            asked = next(&mut candidates, 3, false).1.pop_front();
+        }
+        let Some(Output::Resolve { id, .. }) = asked else { panic!("no question") };
+        assert!(!candidates.are_all_unfit(), "a name is asked for");
+        candidates.on_resolved(id.key(), &[addr(2, 3300).sock]);
+        assert!(!candidates.are_all_unfit());
+        candidates.set_fit(addr(2, 3300), false);
+        assert!(candidates.are_all_unfit());
+        candidates.set_fit(addr(1, 2), true);
+        assert!(!candidates.are_all_unfit(), "another monitor of that host");
+    }
+
+    #[test]
+    fn no_more_than_the_bound_are_remembered_as_of_no_use() {
+        let mut candidates = candidates("v2:127.0.0.1:1", BOTH);
+        for port in (1..).take(UNFIT_MAX + 1) {
+            candidates.set_fit(Candidate::new(AddrType::MSGR2, ([127, 0, 0, 1], port).into()), false);
+            assert_eq!(candidates.unfit.len(), UNFIT_MAX.min(usize::from(port)));
         }
     }
 

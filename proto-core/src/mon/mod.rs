@@ -17,7 +17,7 @@ mod candidates;
 mod questions;
 
 use crate::Timestamp;
-use crate::auth::{AuthError, MonHandshake, MonLogin, TicketStore};
+use crate::auth::{AuthError, MonHandshake, MonLogin, Side, TicketStore};
 use crate::config::Config;
 use crate::conn::{Connection, Dial, Login, Peer};
 use crate::context::Context;
@@ -76,6 +76,8 @@ pub(crate) struct MonClient {
     /// The renewal that was asked waits for room in the outbox.
     renewal_owed: bool,
     timer: Slot,
+    /// This side's configuration is at fault: no monitor can help.
+    own_fault: bool,
     pub(crate) news: VecDeque<MonNews>,
 }
 
@@ -95,6 +97,7 @@ impl MonClient {
             renewal_asked: None,
             renewal_owed: false,
             timer: Slot::default(),
+            own_fault: false,
             news: VecDeque::new(),
         }
     }
@@ -110,6 +113,12 @@ impl MonClient {
     /// The client's number, once a monitor gave one.
     pub(crate) fn global_id(&self) -> Option<u64> {
         self.global_id
+    }
+
+    /// Whether no monitor can be used for a reason that stays.
+    pub(crate) fn is_shut_out(&self) -> bool {
+        let has_session = matches!(self.state, State::Joining(..) | State::Active(..));
+        self.own_fault || !has_session && self.candidates.are_all_unfit()
     }
 
     /// Gives the number and its tickets up: the next login gets another one.
@@ -206,6 +215,7 @@ impl MonClient {
     pub(crate) fn on_ready(&mut self, cx: &mut Context) {
         let State::Joining(conn, addr) = self.state else { return };
         self.state = State::Active(conn, addr);
+        self.candidates.set_fit(addr, true);
         if let Some(mode) = cx.pool.get(conn).map(Connection::mode) {
             let (addr, auth) = (addr.sock(), self.tickets.method());
             cx.event(Event::MonUp { addr, auth, mode });
@@ -233,10 +243,13 @@ impl MonClient {
             | ConnFault::ProtocolVersion { .. } => true,
             _ => false,
         };
-        if let (Some(candidate), ConnFault::Auth(AuthError::Refused { resumed: true, .. })) =
-            (candidate, &fault)
-        {
-            self.candidates.on_refused(candidate);
+        self.own_fault |= matches!(&fault, ConnFault::Auth(error) if error.side() == Side::Local);
+        if let Some(candidate) = candidate {
+            if permanent {
+                self.candidates.set_fit(candidate, false);
+            } else if matches!(fault, ConnFault::Auth(AuthError::Refused { resumed: true, .. })) {
+                self.candidates.on_refused(candidate);
+            }
         }
         cx.event(Event::MonFault { addr: candidate.map(Candidate::sock), fault, permanent });
         match self.state {

@@ -289,6 +289,22 @@ fn another_cluster_is_refused() {
 }
 
 #[test]
+fn it_is_shut_out_once_all_monitors_refused() {
+    let mut sim = Sim::new(config(5));
+    sim.misdeeds.extend((0..4).map(|mon| ((Who::Mon(mon), Stage::AuthDone), refusal())));
+    sim.down.insert(Who::Mon(4));
+    sim.run(secs(60));
+    assert!(!sim.client.is_shut_out(), "the last one may do better");
+    sim.misdeeds.insert((Who::Mon(4), Stage::AuthDone), refusal());
+    sim.down.clear();
+    sim.run(secs(31));
+    assert!(sim.client.is_shut_out());
+    sim.misdeeds.clear();
+    sim.run(secs(31));
+    assert!(!sim.client.is_shut_out() && sim.client.osd_map().is_some(), "it went on trying");
+}
+
+#[test]
 fn maps_of_another_cluster_are_refused() {
     let mut sim = Sim::connected();
     sim.map.fsid = Fsid([9; 16]);
