@@ -32,7 +32,7 @@ impl Client {
     pub fn handle_bytes(&mut self, now: Timestamp, conn: ConnId, bytes: &[u8]) {
         self.at(now);
         let key = conn.key();
-        self.cx.pool.push(self.cx.now, key, bytes);
+        self.cx.pool.push(self.cx.now, key, bytes, &mut self.cx.timers);
         loop {
             let cx = &mut self.cx;
             let event = match cx.pool.pull(cx.now, key, &mut cx.rng, &mut cx.timers) {

@@ -176,11 +176,13 @@ impl Connection {
         with!(self, protocol => protocol.begin());
     }
 
-    fn push(&mut self, now: Timestamp, bytes: &[u8]) {
-        if with!(self, protocol => protocol.push(bytes)) {
+    /// Takes bytes; returns whether they end the wait for a sign of life, and with it move the deadline.
+    fn push(&mut self, now: Timestamp, bytes: &[u8]) -> bool {
+        let is_heard = with!(self, protocol => protocol.push(bytes));
+        if is_heard {
             self.alive.last_heard = now;
-            self.alive.asked = None;
         }
+        is_heard && self.alive.asked.take().is_some()
     }
 
     /// The next thing that the received bytes hold.

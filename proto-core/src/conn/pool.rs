@@ -104,9 +104,11 @@ impl Pool {
         }
     }
 
-    pub(crate) fn push(&mut self, now: Timestamp, key: ConnKey, bytes: &[u8]) {
-        if let Some(conn) = self.conns.get_mut(key) {
-            conn.push(now, bytes);
+    pub(crate) fn push(&mut self, now: Timestamp, key: ConnKey, bytes: &[u8], timers: &mut Timers) {
+        if let Some(conn) = self.conns.get_mut(key)
+            && conn.push(now, bytes)
+        {
+            self.arm(key, timers);
         }
     }
 

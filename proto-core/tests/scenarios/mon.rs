@@ -87,6 +87,32 @@ fn a_monitor_that_falls_silent_is_left() {
 }
 
 #[test]
+fn keepalives_are_as_far_apart_as_they_shall_be() {
+    for (keepalive, timeout) in [(10, 15), (4, 15), (10, 10), (10, 3)] {
+        let mut config = config(1);
+        config.timing.keepalive = secs(keepalive);
+        config.timing.keepalive_timeout = secs(timeout);
+        let mut sim = Sim::new(config);
+        let mut asked = Vec::new();
+        for second in 0..=60 {
+            sim.run(if second == 0 { millis(1) } else { secs(1) });
+            let controls = sim.client_controls.drain(..);
+            let keepalives = controls.filter(|(_, control)| matches!(control, Control::Keepalive2(_)));
+            asked.extend(keepalives.map(|_| second));
+        }
+        let expected: Vec<_> = (1..=60).filter(|second| second % keepalive == 0).collect();
+        assert_eq!(asked, expected, "every {keepalive} s, with {timeout} s for an answer");
+        assert!(sim.has_session(MON) && sim.faults(MON).is_empty());
+        // An answer takes nothing from the time that the next one has.
+        sim.peer(MON).silent = true;
+        sim.run(secs(keepalive + timeout) - millis(2));
+        assert!(sim.faults(MON).is_empty());
+        sim.run(millis(2));
+        assert_eq!(sim.faults(MON), [ConnFault::KeepaliveTimeout]);
+    }
+}
+
+#[test]
 fn version_queries_are_asked_again() {
     let mut sim = Sim::connected();
     sim.answer_versions = false;
