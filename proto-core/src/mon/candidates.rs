@@ -222,8 +222,11 @@ impl Candidates {
             return false;
         }
         self.refused_rounds = self.refused_rounds.saturating_add(1);
-        let known = self.refused.iter().filter(|addr| self.from_map.contains_key(addr)).count();
-        let most = self.from_map.is_empty() || known > self.from_map.len() / 2;
+        // Most monitors have an address of either protocol: each counts once.
+        let v2 = self.from_map.keys().any(|addr| addr.is_v2());
+        let known: Vec<_> = self.from_map.keys().filter(|addr| addr.is_v2() == v2).collect();
+        let refused = known.iter().filter(|addr| self.refused.contains(addr)).count();
+        let most = known.is_empty() || refused > known.len() / 2;
         most || self.refused_rounds >= REFUSED_ROUNDS_MAX
     }
 
@@ -239,8 +242,11 @@ impl Candidates {
     /// All addresses that may be dialled.
     fn all(&self) -> BTreeSet<Candidate> {
         let all = self.fixed.iter().chain(&self.resolved).chain(self.from_map.keys());
-        let v1 = self.modes.contains(&ConMode::Crc);
-        all.filter(|candidate| v1 || candidate.is_v2()).copied().collect()
+        all.filter(|candidate| self.may_dial(candidate)).copied().collect()
+    }
+
+    fn may_dial(&self, candidate: &Candidate) -> bool {
+        candidate.is_v2() || self.modes.contains(&ConMode::Crc)
     }
 
     fn untried(&self) -> Vec<Candidate> {
@@ -385,6 +391,20 @@ mod tests {
         assert!(candidates.are_all_unfit());
         candidates.set_fit(addr(1, 2), true);
         assert!(!candidates.are_all_unfit(), "another monitor of that host");
+    }
+
+    #[test]
+    fn refusals_count_by_monitor_not_by_address() {
+        let mut candidates = candidates("127.0.0.1", BOTH);
+        let mons = [1, 2, 3].map(|port| [(AddrType::MSGR2, port), (AddrType::LEGACY, 10 + port)]);
+        candidates.on_monmap(&map(&[&mons[0], &mons[1], &mons[2]]));
+        let addr = |port| Candidate::new(AddrType::MSGR2, ([127, 0, 0, 1], port).into());
+        candidates.on_refused(addr(1));
+        assert!(!candidates.are_refusals_final());
+        candidates.on_refused(addr(3));
+        assert!(candidates.are_refusals_final());
+        candidates.forget_refusals();
+        assert!(!candidates.are_refusals_final());
     }
 
     #[test]
