@@ -19,6 +19,10 @@ const ROOM: usize = 16;
 /// Which part of the bytes for all watches is at most on its way to a handle, and one payload more: what is
 /// on its way no policy can shed.
 const PART: usize = 64;
+/// Losses that wait at most beyond the room, for who waits until the watch is live.
+const LOSSES: usize = 256;
+/// Marks of flushes that do.
+const MARKS: usize = 256;
 
 /// What is known of a watch, as far as its events are delivered.
 #[derive(Debug, Clone)]
@@ -63,8 +67,12 @@ struct State {
     /// Bytes of payloads among them.
     bytes: usize,
     room: usize,
+    /// Marks among the items.
+    marks: usize,
     /// The engine stopped for want of room.
     more: bool,
+    /// Somebody waits until the watch is live, and takes nothing meanwhile.
+    awaited: bool,
     /// The handle is gone.
     orphaned: bool,
     /// The last event came in.
@@ -108,6 +116,17 @@ impl Item {
             Self::Mark(_) => 0,
         }
     }
+
+    fn is_loss(&self) -> bool {
+        matches!(self, Self::Event(WatchEvent::Error(_) | WatchEvent::ReregisterNeeded { .. }))
+    }
+}
+
+fn is_same_error(one: &Item, other: &Item) -> bool {
+    match (one, other) {
+        (Item::Event(WatchEvent::Error(one)), Item::Event(WatchEvent::Error(other))) => one == other,
+        _ => false,
+    }
 }
 
 fn payload_bytes(event: &WatchEvent) -> usize {
@@ -129,16 +148,46 @@ impl State {
             WatchEvent::Failed(error) => Status::Failed(error.clone()),
             _ => return,
         };
+        self.awaited &= matches!(self.status, Status::Deaf);
     }
-}
 
-impl State {
+    fn is_full(&self, waiting: &Waiting) -> bool {
+        self.items.len() >= self.room || self.bytes >= waiting.room
+    }
+
+    /// Whether events come in beyond the room: for nobody, or for who waits for one that is behind them. Then
+    /// the core's queue bounds notifies.
+    fn goes_beyond(&self) -> bool {
+        self.orphaned || (self.awaited && self.marks < MARKS)
+    }
+
+    /// Adds an item. Beyond the room it bounds losses as the core's queue would.
+    fn push(&mut self, now: Timestamp, item: Item, waiting: &Waiting) {
+        if item.is_loss() && self.is_full(waiting) {
+            // Retries of one registration tell nothing new.
+            if self.items.back().is_some_and(|(_, last)| is_same_error(last, &item)) {
+                return;
+            }
+            if self.items.len() >= self.room + LOSSES
+                && let Some(last) = self.items.iter().rposition(|(_, item)| item.is_loss())
+            {
+                self.items.remove(last);
+                waiting.remove(1, 0);
+            }
+        }
+        self.bytes += item.bytes();
+        self.marks += usize::from(matches!(item, Item::Mark(_)));
+        waiting.add(item.bytes());
+        self.items.push_back((now, item));
+    }
+
     /// Takes the marks that nothing is before any more.
     fn take_marks(&mut self) -> Vec<Mark> {
         let mut marks = Vec::new();
         while let Some((_, Item::Mark(mark))) = self.items.front_mut() {
             marks.extend(mark.take());
             self.items.pop_front();
+            self.marks -= 1;
         }
         marks
     }
@@ -151,7 +200,9 @@ impl Mailbox {
             items: VecDeque::new(),
             bytes: 0,
             room: queue.unwrap_or(ROOM).clamp(1, ROOM),
+            marks: 0,
             more: false,
+            awaited: false,
             orphaned: false,
             ended: false,
             status: Status::Deaf,
@@ -160,7 +211,8 @@ impl Mailbox {
         Self { state, waiting: Arc::clone(waiting) }
     }
 
-    /// Moves events in until there is no room or no event; `all` goes beyond the room.
+    /// Moves events in until there is no room or no event; `all` goes beyond the room, and so does a handle
+    /// that waits until the watch is live.
     pub(crate) fn fill(&self, now: Timestamp, all: bool, mut next: impl FnMut() -> Option<Item>) {
         // Dropping unwanted notifications answers them, and dropping marks ends flushes: not under the lock.
         let mut passed = Vec::new();
@@ -168,8 +220,7 @@ impl Mailbox {
             let mut state = lock(&self.state);
             let mut came = false;
             state.more = loop {
-                let is_full = state.items.len() >= state.room || state.bytes >= self.waiting.room;
-                if is_full && !all && !state.orphaned {
+                if state.is_full(&self.waiting) && !all && !state.goes_beyond() {
                     break true;
                 }
                 let Some(item) = next() else { break false };
@@ -179,9 +230,7 @@ impl Mailbox {
                 if state.orphaned || (state.items.is_empty() && matches!(item, Item::Mark(_))) {
                     passed.push(item);
                 } else {
-                    state.bytes += item.bytes();
-                    self.waiting.add(item.bytes());
-                    state.items.push_back((now, item));
+                    state.push(now, item, &self.waiting);
                 }
             };
             if came { state.waker.take() } else { None }
@@ -229,14 +278,16 @@ impl Mailbox {
         lock(&self.state).items.len()
     }
 
-    /// Ready with the status once the watch is live or over.
-    pub(crate) fn poll_live(&self, cx: &mut Context<'_>) -> Poll<Status> {
+    /// Ready with the status once the watch is live or over. Also says whether the engine is to be asked for
+    /// more: what tells may be behind more events than there is room for.
+    pub(crate) fn poll_live(&self, cx: &mut Context<'_>) -> (Poll<Status>, bool) {
         let mut state = lock(&self.state);
         if matches!(state.status, Status::Deaf) {
             state.waker = Some(cx.waker().clone());
-            return Poll::Pending;
+            state.awaited = true;
+            return (Poll::Pending, std::mem::take(&mut state.more));
         }
-        Poll::Ready(state.status.clone())
+        (Poll::Ready(state.status.clone()), false)
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -248,6 +299,7 @@ impl Mailbox {
         let items = {
             let mut state = lock(&self.state);
             state.orphaned = true;
+            state.marks = 0;
             self.waiting.remove(state.items.len(), std::mem::take(&mut state.bytes));
             std::mem::take(&mut state.items)
         };

@@ -105,12 +105,19 @@ impl Watch {
     }
 
     /// Waits until the watch is live, without taking events: the [`WatchEvent::Live`] comes in the
-    /// stream too. Cancel-safe.
+    /// stream too, behind all that waits already. Cancel-safe.
     ///
     /// # Errors
     /// The watch is lost for good, or the driver failed.
     pub async fn live(&mut self) -> Result<Live, Error> {
-        let error = match poll_fn(|cx| self.mailbox.poll_live(cx)).await {
+        let live = poll_fn(|cx| {
+            let (status, ask) = self.mailbox.poll_live(cx);
+            if ask {
+                self.shared().send(Command::more(self.id));
+            }
+            status
+        });
+        let error = match live.await {
             Status::Live(live) => return Ok(live),
             Status::Failed(error) => return Err(error),
             Status::Lost(error) => error,

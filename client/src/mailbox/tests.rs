@@ -86,6 +86,80 @@ fn the_end_comes_after_all_events() {
     assert!(matches!(mailbox.poll(&mut cx).0, Poll::Ready(None)), "for ever");
 }
 
+fn error(errno: i32) -> WatchEvent {
+    WatchEvent::Error(WatchError { cause: linger_core::LossCause::Refused, errno: Some(errno) })
+}
+
+fn live() -> Live {
+    Live {
+        generation: 1,
+        may_have_missed: true,
+        deaf_for: std::time::Duration::ZERO,
+        version: None,
+        cookie: 1,
+        global_id: 1,
+        osd: 0,
+        pg: linger_wire::PgId { pool: 1, seed: 0 },
+    }
+}
+
+#[test]
+fn who_waits_until_it_is_live_gets_what_is_behind_a_full_mailbox() {
+    let mut cx = Context::from_waker(Waker::noop());
+    let gone = WatchError { cause: linger_core::LossCause::ObjectGone, errno: Some(2) };
+    for last in [WatchEvent::Live(live()), WatchEvent::Error(gone)] {
+        let is_live = matches!(last, WatchEvent::Live(_));
+        let mailbox = Mailbox::new(Some(1), &Waiting::new(0));
+        let mut events = VecDeque::from([error(1), WatchEvent::Overflow { lost: 1 }, last]);
+        events.push_back(WatchEvent::Overflow { lost: 2 });
+        let mut next = || events.pop_front().map(Item::Event);
+        mailbox.fill(NOW, false, &mut next);
+        assert_eq!(mailbox.len(), 1, "nobody waits");
+        assert!(matches!(mailbox.poll_live(&mut cx), (Poll::Pending, true)));
+        assert!(matches!(mailbox.poll_live(&mut cx), (Poll::Pending, false)), "asked for once");
+        mailbox.fill(NOW, false, &mut next);
+        let (Poll::Ready(status), false) = mailbox.poll_live(&mut cx) else { panic!("not known") };
+        assert_eq!(matches!(status, Status::Live(_)), is_live);
+        assert_eq!(mailbox.len(), 3, "what comes after it waits for room");
+        let asked: Vec<_> = (0..3).map(|_| mailbox.poll(&mut cx).1).collect();
+        assert_eq!(asked, [false, false, true]);
+    }
+}
+
+#[test]
+fn losses_beyond_the_room_are_bounded() {
+    let mut cx = Context::from_waker(Waker::noop());
+    let waiting = Waiting::new(0);
+    let mailbox = Mailbox::new(Some(1), &waiting);
+    assert!(mailbox.poll_live(&mut cx).0.is_pending());
+    let fill = |errnos: std::ops::Range<i32>, len| {
+        let mut errnos = errnos.flat_map(|errno| [errno, errno]);
+        mailbox.fill(NOW, false, || errnos.next().map(|errno| Item::Event(error(errno))));
+        assert_eq!((mailbox.len(), waiting.items()), (len, len));
+    };
+    fill(0..LOSSES as i32 + 1, LOSSES + 1);
+    fill(1000..1100, LOSSES + 1);
+    let last = std::iter::from_fn(|| match mailbox.poll(&mut cx).0 {
+        Poll::Ready(Some(WatchEvent::Error(error))) => error.errno,
+        _ => None,
+    });
+    assert_eq!(last.last(), Some(1099), "the newest is there");
+}
+
+#[test]
+fn marks_beyond_the_room_are_bounded() {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mailbox = Mailbox::new(Some(1), &Waiting::new(0));
+    assert!(mailbox.poll_live(&mut cx).0.is_pending());
+    let mark = Mark::new(FlushTicket::new());
+    let mut first = Some(Item::Event(error(1)));
+    let mut next = || first.take().or_else(|| Some(Item::Mark(Some(mark.clone()))));
+    mailbox.fill(NOW, false, &mut next);
+    assert_eq!(mailbox.len(), 1 + MARKS);
+    assert!(matches!(mailbox.poll(&mut cx), (Poll::Ready(Some(WatchEvent::Error(_))), true)), "room again");
+    assert_eq!(mailbox.len(), 0);
+}
+
 #[test]
 fn nothing_is_kept_for_a_handle_that_is_gone() {
     let mailbox = Mailbox::new(None, &Waiting::new(0));
