@@ -3,12 +3,12 @@
 use super::{Report, negotiated};
 use crate::cli::Global;
 use crate::commands::connect::{name, pool_of as pool};
-use crate::explain::{self, explain};
+use crate::explain::{self, HEALTH, explain};
 use crate::failure::{Failure, one_line};
 use futures_lite::future::{or, pending};
 use linger_client::{
-    Cluster, ClusterEvent, ConMode, ConnFault, Error, Events, LinkMode, LossCause, Name, OpError, OsdMap,
-    Pool, WatchEvent, WatchOptions,
+    Cluster, ClusterEvent, ConMode, ConnFault, Error, Events, LinkMode, LossCause, Name, NotifyOutcome,
+    OpError, OsdMap, Pool, WatchEvent, WatchOptions,
 };
 use linger_wire::errno;
 use std::ffi::OsStr;
@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// How long an OSD may take.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// What failed, when a watch that is live is of no use.
+const NOT_HEARD: &str = "cannot notify through the watch";
 
 /// Where to try things.
 pub(super) struct Place<'a> {
@@ -143,17 +145,18 @@ async fn round_trip(pool: &Pool, object: &Name) -> Result<String, Failure> {
     pool.create(object.clone(), false).await.map_err(|error| explain(&error))?;
     let result = notified(pool, object).await;
     let removed = pool.remove(object.clone()).await;
-    let took = result.map_err(|error| explain(&error))?;
+    let took = result?;
     removed.map_err(|error| explain(&error))?;
     Ok(format!("live, and notified by itself within {:.1} ms", took.as_secs_f64() * 1e3))
 }
 
-async fn notified(pool: &Pool, object: &Name) -> Result<Duration, Error> {
+async fn notified(pool: &Pool, object: &Name) -> Result<Duration, Failure> {
+    let explain = |error: Error| explain(&error);
     let options = WatchOptions { register_within: Some(PATIENCE), ..WatchOptions::default() };
-    let mut watch = pool.watch(object.clone(), options).await?;
-    watch.live().await?;
+    let mut watch = pool.watch(object.clone(), options).await.map_err(explain)?;
+    watch.live().await.map_err(explain)?;
     let start = Instant::now();
-    let notify = pool.notify(object.clone(), "doctor", PATIENCE).await?;
+    let notify = pool.notify(object.clone(), "doctor", PATIENCE).await.map_err(explain)?;
     let answer = async {
         while let Some(event) = watch.next().await {
             if let WatchEvent::Notification(notification) = event {
@@ -162,8 +165,60 @@ async fn notified(pool: &Pool, object: &Name) -> Result<Duration, Error> {
         }
         pending().await
     };
-    or(notify, answer).await?;
+    heard(&or(notify, answer).await.map_err(explain)?)?;
     let took = start.elapsed();
-    watch.unwatch().await?;
+    watch.unwatch().await.map_err(explain)?;
     Ok(took)
+}
+
+/// Whether a notify reached the one who watches: that it is over is not enough.
+fn heard(outcome: &NotifyOutcome) -> Result<(), Failure> {
+    let why = match outcome {
+        NotifyOutcome::Done(report) | NotifyOutcome::TimedOut(report)
+            if !report.watchers.missed.is_empty() =>
+        {
+            "the watcher did not hear it, or its answer did not arrive, in time"
+        }
+        NotifyOutcome::Done(report) if !report.watchers.acks.is_empty() => return Ok(()),
+        NotifyOutcome::Done(_) => "the OSD knew of no watcher, though the watch was live",
+        NotifyOutcome::TimedOut(_) | NotifyOutcome::AcceptedOutcomeUnknown { .. } => {
+            "its OSD took it and gave no outcome in time"
+        }
+        NotifyOutcome::Failed(error) => return Err(Failure::new(NOT_HEARD, error, HEALTH)),
+        _ => "no OSD took it in time",
+    };
+    Err(Failure::new(NOT_HEARD, why, HEALTH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use linger_client::NotifyReport;
+    use linger_wire::msg::{NotifyAck, NotifyAcks, WatcherId};
+
+    #[test]
+    fn only_a_notify_that_was_heard_by_all_is_well() {
+        let id = WatcherId { client: 1, cookie: 2 };
+        let report = |acks: usize, missed: usize| {
+            let ack = NotifyAck { watcher: id, reply: "well".into() };
+            let watchers = NotifyAcks { acks: vec![ack; acks], missed: vec![id; missed] };
+            NotifyReport { notify_id: 3, watchers }
+        };
+        for (outcome, words) in [
+            (NotifyOutcome::Done(report(1, 0)), None),
+            (NotifyOutcome::Done(report(1, 1)), Some("did not hear it")),
+            (NotifyOutcome::Done(report(0, 0)), Some("knew of no watcher")),
+            (NotifyOutcome::TimedOut(report(0, 1)), Some("did not hear it")),
+            (NotifyOutcome::TimedOut(report(1, 0)), Some("gave no outcome")),
+            (NotifyOutcome::AcceptedOutcomeUnknown { notify_id: 3 }, Some("gave no outcome")),
+            (NotifyOutcome::NeverAccepted, Some("no OSD took it")),
+            (NotifyOutcome::Failed(OpError::Errno(errno::EIO)), Some("errno 5")),
+        ] {
+            match (heard(&outcome), words) {
+                (Ok(()), None) => {}
+                (Err(Failure::Told(text)), Some(words)) => assert!(text.contains(words), "{text}"),
+                other => panic!("{outcome:?}: {other:?}"),
+            }
+        }
+    }
 }
