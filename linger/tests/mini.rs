@@ -82,6 +82,21 @@ fn a_cluster_runs_until_it_is_told_to_end() {
     }
 }
 
+/// As `read -r conf < <(linger mini)` has it.
+#[test]
+fn a_cluster_goes_on_when_its_line_was_read() {
+    let mut mini = Running::start(&["mini", "--osds", "1"]);
+    let (conf, lines) = mini.first_line();
+    drop(lines);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(mini.0.try_wait().unwrap(), None, "it ended by itself");
+    let doctor = run(&["-c", conf.trim_end(), "--json", "doctor", "rbd"]);
+    assert!(doctor.status.success(), "{doctor:?}");
+    let steps = String::from_utf8(doctor.stdout).unwrap();
+    assert!(steps.contains("notified by itself"), "{steps}");
+    assert_eq!(mini.end(), Some(0));
+}
+
 #[test]
 fn a_port_and_a_folder_can_be_named() {
     let dir = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 
 use crate::cli::{self, MiniAuth, MiniMode};
 use crate::failure::{Failure, Outcome, tell};
-use crate::output::{AsyncStdout, Format, reader_gone};
+use crate::output::{AsyncStdout, Format};
 use crate::records::Ready;
 use crate::runtime::Runtime;
 use futures_lite::future::or;
@@ -10,7 +10,7 @@ use linger_mini_cluster::{Auth, ConMode, KeyType, MiniCluster};
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
-/// Runs until a signal comes.
+/// Runs until a signal comes, whether or not anybody reads stdout any longer: scripts take its one line and leave.
 ///
 /// # Errors
 /// A port is taken, or the folder cannot be written.
@@ -40,7 +40,7 @@ pub async fn run(runtime: Runtime, args: &cli::Mini, format: Format) -> Result<O
         args.osds
     ));
     let ended = async {
-        or(signals.next(), reader_gone()).await;
+        signals.next().await;
         Ok(Outcome::Done)
     };
     let failed = async {
