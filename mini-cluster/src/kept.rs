@@ -28,6 +28,13 @@ pub(crate) enum Change {
     Object(ObjectKey, Option<Object>),
 }
 
+/// What was kept last.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    epoch: u32,
+    version: u64,
+}
+
 impl Servers {
     /// A cluster as it was kept: all its daemons have just started again, at the addresses of `settings`,
     /// which has as many OSDs and the same way to log in.
@@ -56,21 +63,23 @@ impl Servers {
     /// Notes from now on what is to be kept, beginning with the cluster itself.
     pub(crate) fn keep_changes(&mut self) {
         self.store.keep_changes();
-        self.kept_epoch = Some(0);
+        self.kept = Some(Kept::default());
     }
 
     /// What is to be kept since the last call.
     pub(crate) fn changes(&mut self) -> Vec<Change> {
-        let Some(kept) = self.kept_epoch else { return Vec::new() };
+        let Some(kept) = &mut self.kept else { return Vec::new() };
+        let objects = self.store.changed();
+        // The newest version of all is that of an object, or else it has to be kept here.
+        let is_lost = kept.version < self.store.version && objects.iter().any(|(_, object)| object.is_none());
         let mut changes = Vec::new();
-        if kept != self.map().epoch || self.keys.gave_numbers() {
-            self.kept_epoch = Some(self.map().epoch);
+        if kept.epoch != self.maps.newest().epoch || self.keys.gave_numbers() || is_lost {
             let (map, keys) = (self.maps.newest().clone(), self.keys.keep());
             let cluster = KeptCluster { map, keys, version: self.store.version };
+            *kept = Kept { epoch: cluster.map.epoch, version: cluster.version };
             changes.push(Change::Cluster(Box::new(cluster)));
         }
-        let objects = self.store.changed().into_iter();
-        changes.extend(objects.map(|(key, object)| Change::Object(key, object)));
+        changes.extend(objects.into_iter().map(|(key, object)| Change::Object(key, object)));
         changes
     }
 }

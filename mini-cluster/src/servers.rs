@@ -7,7 +7,7 @@ use crate::command::{self, Caller};
 use crate::conn::{Client, Conn, News};
 use crate::conns::{ConnId, Conns, Output};
 use crate::journal::{Journal, Record};
-use crate::kept::KeptCluster;
+use crate::kept::{Kept, KeptCluster};
 use crate::keys::Keys;
 use crate::maps::{self, Maps};
 use crate::mon;
@@ -50,8 +50,8 @@ pub struct Servers {
     mons: Vec<bool>,
     pub(crate) osds: Vec<Osd>,
     next_nonce: u32,
-    /// The newest epoch that was told to whoever keeps the cluster, if anybody does.
-    pub(crate) kept_epoch: Option<u32>,
+    /// What was told last to whoever keeps the cluster, if anybody does.
+    pub(crate) kept: Option<Kept>,
 }
 
 impl Servers {
@@ -86,7 +86,7 @@ impl Servers {
             mons: vec![true; settings.mons.len()],
             osds,
             next_nonce: first_nonce + count,
-            kept_epoch: None,
+            kept: None,
             settings,
         }
     }

@@ -156,3 +156,19 @@ async fn a_folder_that_fails_ends_the_cluster() -> Result<()> {
     ensure!(error.kind() == ErrorKind::NotFound, "{error}");
     Ok(())
 }
+
+/// What is removed may have had the newest version of all.
+#[tokio::test]
+async fn versions_are_never_given_again() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut last = 0;
+    for _ in 0..3 {
+        let mini = MiniCluster::builder().osds(1).dir(dir.path()).start()?;
+        let pool = connect(&mini).await?.pool("rbd");
+        let version = pool.write_full("brief", "content").await?;
+        ensure!(version > last, "{version} after {last}");
+        last = version;
+        pool.remove("brief").await?;
+    }
+    Ok(())
+}
