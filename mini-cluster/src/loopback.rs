@@ -164,8 +164,11 @@ impl MiniCluster {
     }
 
     /// What stands in its ceph.conf; `keyring` is where the key is.
-    #[must_use]
-    pub fn conf(&self, keyring: &Path) -> String {
+    ///
+    /// # Errors
+    /// No ceph.conf can name that path.
+    pub fn conf(&self, keyring: &Path) -> io::Result<String> {
+        let keyring = value(keyring)?;
         let method = match self.auth {
             Auth::None => "none",
             Auth::Cephx(_) => "cephx",
@@ -176,35 +179,61 @@ impl MiniCluster {
             [ConMode::Crc] => "ms_client_mode = crc\nms_mon_client_mode = crc\n",
             _ => "",
         };
-        format!(
+        Ok(format!(
             "[global]\n\
              fsid = {}\n\
              mon_host = [v2:{}]\n\
-             keyring = {}\n\
+             keyring = {keyring}\n\
              auth_cluster_required = {method}\n\
              auth_service_required = {method}\n\
              auth_client_required = {method}\n\
              {modes}",
-            self.fsid,
-            self.mon,
-            keyring.display(),
-        )
+            self.fsid, self.mon,
+        ))
     }
 
     /// Writes `ceph.conf` and the keyring of `client.admin` into a folder, which is made if need be, and
     /// returns the path of the former: all that a Ceph client needs.
     ///
     /// # Errors
-    /// They can not be written.
+    /// They can not be written, or (`InvalidInput`) the folder has a `,`, `;`, `$` or control character in its path:
+    /// in a ceph.conf those do not stand for themselves.
     pub fn write_conf(&self, dir: &Path) -> io::Result<PathBuf> {
         fs::create_dir_all(dir)?;
         let dir = dir.canonicalize()?;
         let keyring = dir.join("keyring");
+        let text = self.conf(&keyring)?;
         fs::write(&keyring, format!("[client.admin]\n\tkey = {}\n", self.key))?;
         let conf = dir.join("ceph.conf");
-        fs::write(&conf, self.conf(&keyring))?;
+        fs::write(&conf, text)?;
         Ok(conf)
     }
+}
+
+/// A path as the value of an option that is a list of files: Pacific's and Tentacle's programs find such a keyring.
+fn value(path: &Path) -> io::Result<String> {
+    let refused = |why: &str| {
+        let text = format!("no ceph.conf can name {path:?}: {why}");
+        io::Error::new(io::ErrorKind::InvalidInput, text)
+    };
+    let text = path.to_str().ok_or_else(|| refused("it is not UTF-8"))?;
+    if text.contains([',', ';']) {
+        return Err(refused("',' and ';' separate files"));
+    }
+    if text.contains('$') {
+        return Err(refused("'$' begins a variable"));
+    }
+    if text.contains(char::is_control) || text.trim() != text {
+        return Err(refused("it has control characters, or blanks around it"));
+    }
+    let mut value = String::new();
+    for c in text.chars() {
+        if matches!(c, '#' | '\\' | '"' | '\'') {
+            value.push('\\');
+        }
+        value.push(c);
+    }
+    Ok(value)
 }
 
 impl Drop for MiniCluster {

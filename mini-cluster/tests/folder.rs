@@ -172,3 +172,34 @@ async fn versions_are_never_given_again() -> Result<()> {
     }
     Ok(())
 }
+
+/// Where Ceph's programs of Pacific and Tentacle find the keyring, linger does, too.
+#[test]
+fn a_folder_s_name_stands_in_ceph_conf_as_it_is_or_is_refused() -> Result<()> {
+    let (dir, mini) = (tempfile::tempdir()?, MiniCluster::builder().osds(1).start()?);
+    for name in ["a b", "a=b", "a#b", "#", "a\\b", "\\#", "'a'", "\"a", "aéb", "[a]"] {
+        let conf = mini.write_conf(&dir.path().join(name))?;
+        let settings = Settings::builder().conf(conf.display().to_string()).build()?;
+        let keyring = settings.keyring_path.context("no keyring")?;
+        ensure!(keyring == conf.canonicalize()?.with_file_name("keyring"), "{}", keyring.display());
+    }
+    for name in ["a;b", "a,b", "$id", "a$b", "a\nb", "a\tb"] {
+        let error = mini.write_conf(&dir.path().join(name)).err().context("it was written")?;
+        ensure!(error.kind() == ErrorKind::InvalidInput, "{error:?}");
+        ensure!(!error.to_string().contains('\n') && error.to_string().contains("ceph.conf"), "{error}");
+    }
+    for (keyring, fine) in [("keyring", true), (" keyring", false), ("keyring ", false)] {
+        ensure!(mini.conf(Path::new(keyring)).is_ok() == fine, "{keyring:?}");
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_s_name_that_is_no_text_is_refused() -> Result<()> {
+    use std::os::unix::ffi::OsStrExt;
+    let (dir, mini) = (tempfile::tempdir()?, MiniCluster::builder().osds(1).start()?);
+    let error = mini.write_conf(&dir.path().join(std::ffi::OsStr::from_bytes(b"a\xffb")));
+    ensure!(error.is_err_and(|error| error.kind() == ErrorKind::InvalidInput));
+    Ok(())
+}

@@ -72,5 +72,9 @@ fn folder(args: &cli::Mini) -> io::Result<(PathBuf, Option<tempfile::TempDir>)> 
 }
 
 fn unwritable(error: &io::Error) -> Failure {
-    Failure::new("cannot write the cluster's ceph.conf", error, "name a folder that can be written by --dir")
+    let hint = match error.kind() {
+        ErrorKind::InvalidInput => "name a folder without such characters by --dir",
+        _ => "name a folder that can be written by --dir",
+    };
+    Failure::new("cannot write the cluster's ceph.conf", error, hint)
 }
