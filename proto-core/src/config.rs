@@ -31,7 +31,8 @@ pub struct Config {
     pub sign_messages: bool,
     /// The cipher of secure connections; the default is the fastest that was built in.
     pub crypto: &'static dyn CryptoProvider,
-    /// The monitors to start from. None: the DNS SRV records of [`Config::srv_name`].
+    /// The monitors to start from. None: the DNS SRV records of [`Config::srv_name`], for which the loop is
+    /// asked ([`Query::Service`](crate::Query::Service)); linger's own adapters do not look them up.
     pub mons: Option<MonHost>,
     /// The service asked of DNS when no monitor is given (default `_ceph-mon._tcp`).
     pub srv_name: String,

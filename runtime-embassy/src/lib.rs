@@ -33,7 +33,8 @@
 //!   and one to each OSD that has a watched object.
 //! * A TCP stack with [`TcpConnect`](embedded_nal_async::TcpConnect), as embassy-net's `TcpClient` is.
 //!   Dropping a future of its `read` must not lose bytes, which embassy-net's does not.
-//! * [`Dns`](embedded_nal_async::Dns), where monitors are named by host names.
+//! * [`Dns`](embedded_nal_async::Dns), where monitors are named by host names. It knows no service records, so
+//!   some have to be named.
 //! * A clock: the time driver of embassy-time, at any tick rate. It should run on while the device
 //!   sleeps: a watch's lease at its OSD does.
 //! * 32 bytes of entropy for each client, and the time of day if there is one: it becomes the

@@ -21,7 +21,8 @@ pub struct Settings {
     pub cluster: String,
     /// The configuration file that was read.
     pub conf_file: Option<PathBuf>,
-    /// Where the monitors are. If that is `None`, the DNS record of `mon_dns_srv_name` tells.
+    /// Where the monitors are. If that is `None`, the core asks for the DNS record of `mon_dns_srv_name`; no
+    /// runtime's adapter looks such records up yet, so connecting fails.
     pub mon_host: Option<MonHost>,
     /// The service in the DNS SRV record of the monitors: `ceph-mon` is `_ceph-mon._tcp`. A domain may
     /// follow an underscore.

@@ -143,7 +143,7 @@ fn describe(settings: &Settings) -> String {
     };
     let mons = match &settings.mon_host {
         Some(mons) => format!("monitors {mons}"),
-        None => format!("monitors by DNS, service {}", settings.mon_dns_srv_name),
+        None => "no monitors: set mon_host, as DNS SRV records are not looked up".to_owned(),
     };
     one_line(&format!("{file}, {}, {mons}", settings.name))
 }
