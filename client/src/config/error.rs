@@ -124,6 +124,11 @@ pub enum Warning {
         /// What was left out.
         item: String,
     },
+    /// An option is set that is not used here.
+    NoEffect {
+        /// The option, with underscores.
+        option: &'static str,
+    },
 }
 
 fn list(files: &[PathBuf]) -> String {
@@ -224,6 +229,7 @@ impl fmt::Display for Warning {
             Self::Unknown { option, item } => {
                 write!(f, "'{item}' in {option} is not known here and left out")
             }
+            Self::NoEffect { option } => write!(f, "{option} is set and has no effect here"),
         }
     }
 }

@@ -43,10 +43,10 @@ pub struct Settings {
     pub cephx_sign_messages: bool,
     /// After how long an operation on an object fails; `None` is never, the default.
     pub rados_osd_op_timeout: Option<Duration>,
-    /// After how long a request to the monitors fails; `None` is never, the default.
-    pub rados_mon_op_timeout: Option<Duration>,
     /// How long connecting to the cluster may take; `None` is for ever, the default 300 s.
     pub client_mount_timeout: Option<Duration>,
+    /// Whether somebody set `client_mount_timeout`, be it to the default.
+    pub client_mount_timeout_is_set: bool,
     /// What was odd; the library prints nothing.
     pub warnings: Vec<Warning>,
 }
@@ -71,6 +71,9 @@ pub enum ConMode {
     Secure,
 }
 
+/// librados limits commands to monitors by it, of which linger has none.
+const MON_OP_TIMEOUT: &str = "rados_mon_op_timeout";
+
 impl Settings {
     /// Starts settings that depend on nothing outside of the program: no file, no environment.
     #[must_use]
@@ -93,6 +96,9 @@ impl Settings {
             None => "auth_client_required",
         };
         let methods = choices(sources, required, AUTH_METHODS, &mut warnings)?;
+        if timeout(sources, MON_OP_TIMEOUT)?.is_some() {
+            warnings.push(Warning::NoEffect { option: MON_OP_TIMEOUT });
+        }
         let mut settings = Self {
             name: sources.name.clone(),
             cluster: sources.cluster.clone(),
@@ -106,8 +112,8 @@ impl Settings {
             ms_mon_client_mode: choices(sources, "ms_mon_client_mode", CON_MODES, &mut warnings)?,
             cephx_sign_messages: flag(sources, "cephx_sign_messages")?,
             rados_osd_op_timeout: timeout(sources, "rados_osd_op_timeout")?,
-            rados_mon_op_timeout: timeout(sources, "rados_mon_op_timeout")?,
             client_mount_timeout: timeout(sources, "client_mount_timeout")?,
+            client_mount_timeout_is_set: is_set(sources, "client_mount_timeout"),
             auth_client_required: methods,
             warnings,
         };
@@ -206,6 +212,11 @@ fn parse_uuid(text: &str) -> Option<[u8; 16]> {
         return None;
     }
     u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
+}
+
+/// Whether an option has a value that is not just the default.
+fn is_set(sources: &Sources, option: &str) -> bool {
+    sources.value(option).is_some_and(|(_, origin)| origin != Origin::Default)
 }
 
 fn timeout(sources: &Sources, option: &str) -> Result<Option<Duration>, ConfigError> {

@@ -13,10 +13,9 @@ use std::time::Duration;
 
 /// How long to look for monitors that nobody named.
 const WITHOUT_MON_HOST: Duration = Duration::from_secs(10);
-/// How long to wait for monitors, unless the configuration has a time of its own.
+/// How long to wait for monitors, unless the configuration has a time of its own (`client_mount_timeout`): Ceph's
+/// default of 300 s is made for daemons that start with their cluster.
 const FOR_MONITORS: Duration = Duration::from_secs(30);
-/// The configuration's default (`client_mount_timeout`), made for daemons that start with their cluster.
-const CEPHS_OWN: Duration = Duration::from_secs(300);
 /// After how long a person wonders what is going on.
 const IMPATIENT: Duration = Duration::from_secs(5);
 
@@ -79,7 +78,7 @@ pub async fn connect(global: &Global) -> Result<Cluster, Failure> {
 /// The settings are not enough.
 pub fn options(settings: &Settings) -> Result<ConnectOptions, Failure> {
     let mut options = ConnectOptions::try_from(settings).map_err(|error| explain(&error))?;
-    if options.connect_within == Some(CEPHS_OWN) {
+    if !settings.client_mount_timeout_is_set {
         options = options.connect_within(FOR_MONITORS);
     }
     if settings.mon_host.is_none() {
@@ -127,4 +126,25 @@ pub fn pool_of(cluster: &Cluster, global: &Global, pool: Name) -> Pool {
 /// A name exactly as it was typed.
 pub fn name(text: &OsStr) -> Name {
     text.as_encoded_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_was_configured_counts() {
+        let within = |set: Option<&str>| {
+            let mut builder = Settings::builder().key("AQAIHOBmAAAAABAAAAECAwQFBgcICQoLDA0ODw==");
+            builder = builder.mon_host("v2:10.0.0.1:3300");
+            if let Some(value) = set {
+                builder = builder.option("client_mount_timeout", value);
+            }
+            options(&builder.build().unwrap()).unwrap().connect_within
+        };
+        assert_eq!(within(None), Some(FOR_MONITORS));
+        assert_eq!(within(Some("7")), Some(Duration::from_secs(7)));
+        assert_eq!(within(Some("300")), Some(Duration::from_secs(300)), "Ceph's default, but wanted");
+        assert_eq!(within(Some("0")), None, "for ever");
+    }
 }

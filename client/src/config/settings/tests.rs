@@ -65,7 +65,7 @@ fn defaults_without_anything() {
     assert_eq!(settings.ms_client_mode, [ConMode::Crc, ConMode::Secure]);
     assert_eq!(settings.ms_mon_client_mode, [ConMode::Secure, ConMode::Crc]);
     assert_eq!(settings.client_mount_timeout, Some(Duration::from_secs(300)));
-    assert_eq!((settings.rados_osd_op_timeout, settings.rados_mon_op_timeout), (None, None));
+    assert_eq!((settings.rados_osd_op_timeout, settings.client_mount_timeout_is_set), (None, false));
     assert_eq!(settings.warnings, []);
 
     let settings = Settings::builder().build().unwrap();
@@ -257,6 +257,17 @@ fn durations() {
         (settings.rados_osd_op_timeout, settings.client_mount_timeout),
         (Some(Duration::from_secs(30)), None)
     );
+}
+
+#[test]
+fn an_option_without_effect_is_told() {
+    let warnings = |value: &str| {
+        let builder = Settings::builder().key(KEY).option("rados_mon_op_timeout", value);
+        builder.build().map(|settings| settings.warnings)
+    };
+    assert_eq!(warnings("0").unwrap(), []);
+    assert_eq!(warnings("30").unwrap(), [Warning::NoEffect { option: "rados_mon_op_timeout" }]);
+    assert!(warnings("soon").is_err());
 }
 
 #[test]
