@@ -51,11 +51,46 @@ impl Lines {
         self.output.len() < ROOM
     }
 
-    /// Writes as far as the peer takes it.
-    pub fn flush(&mut self) {
-        let Some(peer) = &mut self.peer else { return };
-        if let Ok(count) = peer.write(&self.output) {
-            self.output.drain(..count);
+    /// Writes as far as the peer takes it. Whether there is room again.
+    pub fn flush(&mut self) -> bool {
+        let was_full = !self.has_room();
+        let Some(peer) = &mut self.peer else { return false };
+        while !self.output.is_empty() {
+            match peer.write(&self.output) {
+                Ok(count @ 1..) => drop(self.output.drain(..count)),
+                _ => break,
+            }
+        }
+        was_full && self.has_room()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mio::{Events, Poll};
+
+    #[test]
+    fn a_flush_that_makes_room_says_so() {
+        let mut poll = Poll::new().unwrap();
+        let mut lines = Lines::new(poll.registry(), Token(0)).unwrap();
+        let mut reader = std::net::TcpStream::connect(lines.listener.local_addr().unwrap()).unwrap();
+        poll.poll(&mut Events::with_capacity(1), None).unwrap();
+        lines.read(poll.registry(), Token(0)).unwrap();
+        assert!(!lines.flush(), "nothing to write");
+        lines.say("short");
+        assert!(!lines.flush(), "it was not full");
+        lines.say(&"x".repeat(ROOM));
+        assert!(lines.flush(), "all of it fits into the socket");
+        assert!(lines.output.is_empty() && !lines.flush());
+        // A peer that does not read any more.
+        while lines.flush() || lines.has_room() {
+            lines.say(&"x".repeat(ROOM));
+        }
+        assert!(!lines.flush(), "no more fits");
+        let mut input = vec![0; 8 << 20];
+        while !lines.flush() {
+            assert!(reader.read(&mut input).unwrap() > 0);
         }
     }
 }

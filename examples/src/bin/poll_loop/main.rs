@@ -42,15 +42,15 @@ impl Loop {
     fn run(&mut self) -> Result<()> {
         let mut events = Events::with_capacity(256);
         loop {
-            // 1. Do what the client says until it says to wait; events that are taken may lead to more.
+            // 1. Do what the client says until it says to wait; events that are taken may lead to more, and
+            // what is written makes room for events that were not.
             let deadline = loop {
                 match self.drain()? {
-                    Some(deadline) if !self.take_events() => break deadline,
+                    Some(deadline) if !self.take_events() && !self.lines.flush() => break deadline,
                     Some(_) => {}
                     None => return Ok(()),
                 }
             };
-            self.lines.flush();
             // 2. Sleep until a socket is ready or the deadline comes.
             let woken = self.poll.poll(&mut events, deadline.map(|at| self.clock.until(at)));
             woken
