@@ -93,7 +93,7 @@ impl Cluster {
         Ok(Pending::new(self.unless_busy(start).await?, Rc::clone(&self.0)))
     }
 
-    /// Ends everything; the watches whose end no OSD confirmed within that time.
+    /// Ends everything; the watches whose end no OSD confirmed within that time, or before the runner was dropped.
     pub async fn close(&self, within: Duration) -> Vec<LeftBehind> {
         self.0.0.act(|state, now| state.client.close(now, within));
         self.news(|state| state.ended.clone()).await
@@ -112,6 +112,8 @@ impl Cluster {
     ) -> Result<T, CommandError> {
         poll_fn(|cx| {
             self.0.0.act(|state, now| match start(state, now) {
+                // Nobody drives the client any more: there will never be room.
+                Err(CommandError::Busy) if state.ended.is_some() => Poll::Ready(Err(CommandError::Closing)),
                 Err(CommandError::Busy) => {
                     state.news.register(cx);
                     Poll::Pending

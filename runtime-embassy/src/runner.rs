@@ -10,6 +10,7 @@ use core::future::{Future, poll_fn};
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 use embassy_time::Timer;
 use embedded_nal_async::{AddrType, Dns, TcpConnect};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -17,7 +18,8 @@ use linger_core::{ConnId, Output, Query, ResolveId, Timestamp};
 
 /// The task that drives a client. It ends when the client is closed.
 ///
-/// Dropping it ends every watch, notify and call.
+/// Dropping it ends every watch, notify and call. OSDs are not told: [`Cluster::close`](crate::Cluster::close) says
+/// which watches they still have.
 #[must_use = "nothing happens unless it runs"]
 pub struct Runner<N, D> {
     net: N,
@@ -30,7 +32,17 @@ struct End(Rc<Shared>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.look(|state| state.end(Vec::new()));
+        self.0.look(|state| {
+            let mut at = now();
+            state.client.close(at, Duration::ZERO);
+            // A close under way has a time of its own: nobody is there any more to use it.
+            while state.ended.is_none() {
+                state.client.handle_timeout(at);
+                let Some(Round { deadline: Some(next), .. }) = drain(state) else { break };
+                at = next;
+            }
+            state.end(Vec::new());
+        });
     }
 }
 
