@@ -74,11 +74,12 @@ impl<N: TcpConnect, D: Dns> Runner<N, D> {
         let mut alarm = Alarm::default();
         poll_fn(|cx| {
             shared.look(|state| state.register_driver(cx));
+            let mut is_due = false;
             loop {
                 // What the sockets have comes before the clock: answers count before deadlines.
                 while sockets.poll_next_unpin(cx) == Poll::Ready(Some(())) {}
                 while names.poll_next_unpin(cx) == Poll::Ready(Some(())) {}
-                let is_due = alarm.is_due(cx);
+                is_due |= alarm.is_due(cx);
                 let round = shared.look(|state| {
                     if is_due {
                         state.client.handle_timeout(now());
@@ -88,7 +89,8 @@ impl<N: TcpConnect, D: Dns> Runner<N, D> {
                 let Some(Round { errands, deadline }) = round else { return Poll::Ready(()) };
                 alarm.set(deadline);
                 // New futures and a new deadline are waited for only once they were polled.
-                if errands.is_empty() && !alarm.is_due(cx) {
+                is_due = alarm.is_due(cx);
+                if errands.is_empty() && !is_due {
                     return Poll::Pending;
                 }
                 for errand in errands {
