@@ -19,8 +19,7 @@ pub struct Interval {
     pub mapping: PgMapping,
     size: u8,
     min_size: u8,
-    pg_num: u32,
-    pg_num_pending: u32,
+    groups: Groups,
     sort_bitwise: bool,
     recovery_deletes: bool,
     ec_optimizations: bool,
@@ -44,8 +43,7 @@ impl Interval {
             mapping: placer.place(pg),
             size: pool.size,
             min_size: pool.min_size,
-            pg_num: pool.pg_num,
-            pg_num_pending: pool.pg_num_pending,
+            groups: Groups { now: pool.pg_num, pending: pool.pg_num_pending },
             sort_bitwise: map.has_flag(map_flags::SORTBITWISE),
             recovery_deletes: map.has_flag(map_flags::RECOVERY_DELETES),
             ec_optimizations: pool.has_flag(pool_flags::EC_OPTIMIZATIONS),
@@ -57,19 +55,30 @@ impl Interval {
     /// Whether an object that was in the group of `old` and is in this one needs its operations sent again.
     #[must_use]
     pub fn is_new_since(&self, old: &Self) -> bool {
-        let same = Self { pg_num: old.pg_num, pg_num_pending: old.pg_num_pending, ..self.clone() };
-        same != *old
-            || splits_or_merges(old.pg.seed, old.pg_num, self.pg_num)
-            || splits_or_merges(old.pg.seed, old.pg_num_pending, self.pg_num_pending)
+        let same = Self { groups: old.groups, ..self.clone() };
+        same != *old || self.groups.touch(&old.groups, old.pg.seed)
     }
 }
 
-/// Whether a group splits, is merged away or takes in another one when the number of groups changes.
-fn splits_or_merges(seed: u32, old: u32, new: u32) -> bool {
-    match new > old {
-        true => seed < old && has_children(seed, old, new),
-        false => (new..old).contains(&seed) || seed < new && has_children(seed, new, old),
+/// How many groups the pool has, and how many it will have once the merge that was given notice of is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Groups {
+    now: u32,
+    pending: u32,
+}
+
+impl Groups {
+    /// Whether a group that was there before splits, is merged away or takes in another one, or gets notice
+    /// of a merge; a notice that is taken back is as good as one that is given.
+    fn touch(&self, before: &Self, seed: u32) -> bool {
+        splits_or_merges(seed, before.now, self.now) || splits_or_merges(seed, before.pending, self.pending)
     }
+}
+
+/// Whether a group is split or merged, into another or with one, on the way between two numbers of groups.
+fn splits_or_merges(seed: u32, one: u32, other: u32) -> bool {
+    let (few, many) = (one.min(other), one.max(other));
+    (few..many).contains(&seed) || seed < few && has_children(seed, few, many)
 }
 
 /// Whether groups fall to `seed` again when the number of groups shrinks from `many` to `few`.
@@ -86,31 +95,61 @@ fn has_children(seed: u32, few: u32, many: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     /// Children by definition: numbers that a smaller modulus maps onto the group.
     fn children(seed: u32, few: u32, many: u32) -> bool {
         (few..many).any(|child| stable_mod(child, few) == seed)
     }
 
+    /// As Ceph has it, which knows splits and merges by their direction.
+    fn expected(seed: u32, old: &Groups, new: &Groups) -> bool {
+        let splits = |old, new| seed < old && children(seed, old, new);
+        let merges = |old, new| (new..old).contains(&seed) || seed < new && children(seed, new, old);
+        splits(old.now, new.now)
+            || merges(old.now, new.now)
+            || merges(old.pending, new.pending)
+            || merges(new.pending, old.pending)
+    }
+
     #[test]
     fn splits_and_merges_are_those_of_stable_mod() {
         for old in 1..40 {
             for new in 1..40 {
-                for seed in 0..old {
-                    let expected = match new > old {
-                        true => children(seed, old, new),
-                        false => seed >= new || children(seed, new, old),
-                    };
-                    assert_eq!(splits_or_merges(seed, old, new), expected, "{seed} {old} {new}");
+                let (old, new) = (Groups { now: old, pending: old }, Groups { now: new, pending: new });
+                for seed in 0..old.now {
+                    assert_eq!(new.touch(&old, seed), expected(seed, &old, &new), "{seed} {old:?} {new:?}");
                 }
             }
         }
     }
 
     #[test]
+    fn notices_of_merges_count_when_given_and_when_taken_back() {
+        for now in [1, 7, 8, 24, 39] {
+            for (old, new) in (1..40).flat_map(|old| (1..40).map(move |new| (old, new))) {
+                let (old, new) = (Groups { now, pending: old }, Groups { now, pending: new });
+                for seed in 0..now {
+                    assert_eq!(new.touch(&old, seed), expected(seed, &old, &new), "{seed} {old:?} {new:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_merge_that_is_backed_off_begins_an_interval_of_source_and_target() {
+        let (all, fewer) = (Groups { now: 8, pending: 8 }, Groups { now: 8, pending: 7 });
+        for (old, new) in [(all, fewer), (fewer, all)] {
+            let moved: Vec<_> = (0..8).filter(|seed| new.touch(&old, *seed)).collect();
+            assert_eq!(moved, [3, 7], "from {old:?} to {new:?}");
+        }
+    }
+
+    #[test]
     fn extreme_numbers_end() {
         assert!(splits_or_merges(0, 1, u32::MAX));
-        assert!(!splits_or_merges(0, 0, u32::MAX));
+        assert!(!splits_or_merges(0, 0, 0));
+        assert!(splits_or_merges(0, 0, u32::MAX));
         assert!(splits_or_merges(5, u32::MAX, 0));
         assert!(splits_or_merges(1, 3, u32::MAX));
     }
