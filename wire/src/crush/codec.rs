@@ -1,8 +1,8 @@
 //! The map's encoding.
 
 use super::{
-    Bucket, BucketAlg, ChooseArg, ChooseArgs, Classes, CrushMap, Extent, ListItem, Rule, RuleType,
-    Straw2Item, StrawItem, Tunables,
+    Bucket, BucketAlg, ChooseArg, ChooseArgs, Classes, CrushMap, Extent, ListItem, MAX_BUCKETS, MAX_RULES,
+    Rule, RuleType, Straw2Item, StrawItem, Tunables,
 };
 use crate::primitives::{Encode, Input, Parse, Parsed, codec, collections, fail};
 use crate::{DecodeErrorKind, Name};
@@ -19,8 +19,8 @@ impl Parse for CrushMap {
         if magic != MAGIC {
             return fail(i, "CrushMap.magic", DecodeErrorKind::Invalid);
         }
-        let (i, max_buckets) = u32::field(after_magic, "CrushMap.max_buckets")?;
-        let (i, max_rules) = u32::field(i, "CrushMap.max_rules")?;
+        let (i, max_buckets) = slots(after_magic, "CrushMap.max_buckets", MAX_BUCKETS)?;
+        let (i, max_rules) = slots(i, "CrushMap.max_rules", MAX_RULES)?;
         let (mut i, max_devices) = i32::field(i, "CrushMap.max_devices")?;
         // Each slot takes at least four bytes, so a count beyond the input fails soon.
         let mut buckets = Vec::new();
@@ -52,6 +52,15 @@ impl Parse for CrushMap {
         };
         let (i, ()) = trailing_parts(i, &mut map)?;
         Ok((i, map))
+    }
+}
+
+/// Refuses a number of slots that no map has: an empty one is many times as large here as in the input.
+fn slots<'a>(i: Input<'a>, what: &'static str, max: u32) -> Parsed<'a, u32> {
+    let (rest, n) = u32::field(i, what)?;
+    match n > max {
+        true => fail(i, what, DecodeErrorKind::TooLong { len: n.into(), max: max.into() }),
+        false => Ok((rest, n)),
     }
 }
 

@@ -24,6 +24,13 @@ use alloc::vec::Vec;
 /// What an empty place in a mapping holds (`CRUSH_ITEM_NONE`).
 pub const ITEM_NONE: i32 = 0x7fff_ffff;
 
+/// The most slots for buckets that a map may have here. With a shadow of each host for each class of devices
+/// the largest clusters have some 10,000.
+pub const MAX_BUCKETS: u32 = 1 << 18;
+
+/// The most slots for rules that a map may have here. Ceph makes no more than 256 (`CRUSH_MAX_RULES`).
+pub const MAX_RULES: u32 = 1 << 10;
+
 /// A CRUSH map.
 ///
 /// Decode it from a buffer of its own, as it stands in an OSDMap: how far it reaches is known only

@@ -140,10 +140,30 @@ fn wrong_values_are_refused_where_they_stand() {
 }
 
 #[test]
-fn huge_counts_fail_at_the_end_of_the_input() {
-    for at in [4, 8] {
+fn more_slots_than_any_map_has_are_refused() {
+    let base = || CrushMap { extent: Extent::Base, ..CrushMap::default() };
+    let of_buckets = |n: u32| CrushMap { buckets: vec![None; n as usize], ..base() };
+    let of_rules = |n: u32| CrushMap { rules: vec![None; n as usize], ..base() };
+    for most in [of_buckets(MAX_BUCKETS), of_rules(MAX_RULES)] {
+        let slots = |map: CrushMap| (map.buckets.len(), map.rules.len());
+        assert_eq!(CrushMap::decode(&most.to_bytes()).map(slots), Ok(slots(most)));
+    }
+    let beyond = [
+        (of_buckets(MAX_BUCKETS + 1), 4, "CrushMap.max_buckets", MAX_BUCKETS),
+        (of_rules(MAX_RULES + 1), 8, "CrushMap.max_rules", MAX_RULES),
+    ];
+    for (map, offset, what, max) in beyond {
+        let error = CrushMap::decode(&map.to_bytes()).map(|_| "taken").unwrap_err();
+        let kind = DecodeErrorKind::TooLong { len: u64::from(max) + 1, max: max.into() };
+        assert_eq!((error.offset, error.what, error.kind), (offset, what, kind));
+    }
+}
+
+#[test]
+fn counts_beyond_the_input_fail_at_its_end() {
+    for (at, most) in [(4, MAX_BUCKETS), (8, MAX_RULES)] {
         let mut bytes = CrushMap { extent: Extent::Base, ..CrushMap::default() }.to_bytes().to_vec();
-        bytes[at..at + 4].fill(0xff);
+        bytes[at..at + 4].copy_from_slice(&most.to_le_bytes());
         assert_eq!(CrushMap::decode(&bytes).unwrap_err().kind, DecodeErrorKind::Truncated);
     }
 }
