@@ -45,8 +45,8 @@ pub(crate) enum Step {
     Applied(MapChange),
     /// Epochs are missing that nobody has any more: what happened in them is unknown.
     Skipped(MapChange),
-    /// Epochs are missing that can still be had, from this one on.
-    Missing(u32),
+    /// Epochs are missing that can still be had, or the first map.
+    Missing,
     /// The map of this epoch can not be used; the newest full one may.
     Bad(u32, MapError),
 }
@@ -92,7 +92,7 @@ impl Growth {
 #[derive(Debug)]
 pub(crate) struct MapHolder {
     map: Option<OsdMap>,
-    /// An incremental did not fit: only a full map helps.
+    /// What came can not be used: only a full map is certain to help. As long as that is so, one is asked for.
     broken: bool,
     growth: Growth,
 }
@@ -141,7 +141,7 @@ impl MapHolder {
         let oldest = message.fulls.keys().copied().find(|epoch| *epoch > next);
         match oldest {
             Some(epoch) if message.oldest > next => Some(self.replace(message, epoch, true)),
-            _ => Some(Step::Missing(next)),
+            _ => Some(Step::Missing),
         }
     }
 
@@ -154,15 +154,18 @@ impl MapHolder {
                 let skipped = self.map.is_some() && epoch > self.epoch().saturating_add(1);
                 Some(self.replace(message, epoch, skipped))
             }
-            None if last > 0 => Some(Step::Missing(0)),
+            None if last > 0 => Some(Step::Missing),
             None => None,
         }
     }
 
     fn replace(&mut self, message: &MapMessage, epoch: u32, skipped: bool) -> Step {
-        let Some(bytes) = message.fulls.get(&epoch) else { return Step::Missing(epoch) };
+        let Some(bytes) = message.fulls.get(&epoch) else { return Step::Missing };
         match full_map(bytes, message.fsid, epoch) {
-            Err(error) => Step::Bad(epoch, error),
+            Err(error) => {
+                self.broken = true;
+                Step::Bad(epoch, error)
+            }
             Ok(new) => {
                 let change = match &self.map {
                     Some(old) => MapChange::unknown(old, &new),

@@ -128,10 +128,7 @@ impl Client {
                 if self.mon.fsid().is_some_and(|fsid| fsid != message.fsid) {
                     return Err(ConnFault::WrongCluster { found: message.fsid });
                 }
-                self.on_map(&message);
-                if self.mon.owns(conn) && !message.fulls.is_empty() {
-                    self.mon.got_full();
-                }
+                self.on_map(&message, self.mon.owns(conn));
             }
             ConnEvent::Message { msg, .. } if self.mon.owns(conn) => {
                 self.mon.on_message(msg, &mut self.cx)?;
@@ -217,8 +214,7 @@ impl Client {
             self.resend(osd);
         }
         // The OSD may be elsewhere by now.
-        let next = self.holder.epoch().saturating_add(1);
-        self.mon.want_map(next, &mut self.cx);
+        self.want_newer();
     }
 
     /// Sends the lingers of an OSD anew.

@@ -13,52 +13,58 @@ use linger_wire::osdmap::map_flags;
 
 impl Client {
     /// Takes in all maps of a message, one epoch after the other.
-    pub(super) fn on_map(&mut self, message: &MapMessage) {
+    pub(super) fn on_map(&mut self, message: &MapMessage, from_mon: bool) {
         let mut moves = Moves::default();
         let mut news = false;
         let mut blocklist = self.holder.get().is_none();
         while let Some(step) = self.holder.step(message) {
-            news |= matches!(step, Step::Applied(_) | Step::Skipped(_));
-            match step {
-                Step::Applied(change) | Step::Skipped(change) if self.holder.get().is_none() => drop(change),
-                Step::Applied(change) => {
-                    blocklist |= change.blocklist;
-                    self.refresh(&change, &mut moves);
-                }
-                Step::Skipped(change) => {
-                    blocklist |= change.blocklist;
-                    self.refresh(&change, &mut moves);
-                    // In an epoch that nobody saw any group may have had another primary.
-                    moves
-                        .moved
-                        .extend(self.sessions.targets.all().into_iter().map(|one| (one, Why::Skipped)));
-                }
-                Step::Missing(epoch) => {
-                    self.mon.want_map(epoch, &mut self.cx);
+            let (change, skipped) = match step {
+                Step::Applied(change) => (change, false),
+                Step::Skipped(change) => (change, true),
+                Step::Missing => {
+                    self.want_newer();
                     break;
                 }
                 Step::Bad(epoch, error) => {
                     self.cx.event(Event::MapFault { epoch, error });
-                    if self.holder.needs_full() && message.fulls.is_empty() {
-                        self.mon.want_map(0, &mut self.cx);
-                    }
                     break;
                 }
+            };
+            news = true;
+            blocklist |= change.blocklist;
+            if let Some(map) = self.holder.get() {
+                self.sessions.targets.refresh(map, &change, &mut moves);
             }
+            if skipped {
+                // In an epoch that nobody saw any group may have had another primary.
+                moves.moved.extend(self.sessions.targets.all().into_iter().map(|one| (one, Why::Skipped)));
+            }
+        }
+        let (full, needs_full) = (from_mon && !message.fulls.is_empty(), self.holder.needs_full());
+        if from_mon {
+            self.mon.heard_of(message.last(), full && needs_full);
         }
         // A full map of the same epoch is news, too: it takes the place of one that could not go on.
         if news {
-            if !self.holder.needs_full() {
-                self.mon.got_map(self.holder.epoch());
+            if !needs_full {
+                self.mon.got_map(self.holder.epoch(), full, &mut self.cx);
             }
             self.after_maps(moves, blocklist);
             self.tell_connected();
         }
     }
 
-    fn refresh(&mut self, change: &linger_wire::osdmap::MapChange, moves: &mut Moves) {
-        if let Some(map) = self.holder.get() {
-            self.sessions.targets.refresh(map, change, moves);
+    /// Asks for the maps after the one at hand. Who needs a full one is not helped by others.
+    pub(super) fn want_newer(&mut self) {
+        if !self.holder.needs_full() {
+            self.mon.want_map(self.holder.epoch().saturating_add(1), &mut self.cx);
+        }
+    }
+
+    /// Asks for a full map as long as only that helps, whatever made it so.
+    pub(super) fn want_maps(&mut self) {
+        if self.holder.needs_full() {
+            self.mon.want_map(0, &mut self.cx);
         }
     }
 
@@ -83,7 +89,7 @@ impl Client {
         let held = map_flags::PAUSERD | map_flags::PAUSEWR | map_flags::FULL;
         // Without a subscription maps are asked for while something waits for one.
         if map.flags & held != 0 || self.sessions.targets.is_used(-1) {
-            self.mon.want_map(map.epoch.saturating_add(1), &mut self.cx);
+            self.want_newer();
         }
         let lost = self.move_members(moves);
         self.on_lost(lost);

@@ -102,7 +102,6 @@ impl Client {
             blocklisted: false,
             closing: None,
         };
-        client.mon.want_map(0, &mut client.cx);
         client.mon.hunt(&mut client.cx);
         Ok(client)
     }

@@ -50,6 +50,7 @@ impl Client {
         if let Some(map) = self.holder.get() {
             self.sessions.work(map, self.mon.tickets(), &mut self.cx);
         }
+        self.want_maps();
         if self.owes_ready && self.in_flight() < self.cx.config.limits.ops_in_flight {
             self.owes_ready = false;
             self.cx.event(Event::CommandsReady);

@@ -171,9 +171,8 @@ impl Client {
                 entry.check = Check::Bound(newest);
             }
         }
-        let epoch = self.holder.epoch();
-        if newest > u64::from(epoch) {
-            self.mon.want_map(epoch.saturating_add(1), &mut self.cx);
+        if newest > u64::from(self.holder.epoch()) {
+            self.want_newer();
         }
         self.place_waiting();
     }

@@ -341,14 +341,15 @@ impl MonClient {
         self.questions.want_map(epoch, conn, cx);
     }
 
-    /// Notes that maps up to `epoch` are here.
-    pub(crate) fn got_map(&mut self, epoch: u32) {
-        self.questions.got_map(epoch);
+    /// Notes that maps up to `epoch` are here; `full` if the monitor just sent a full one.
+    pub(crate) fn got_map(&mut self, epoch: u32, full: bool, cx: &mut Context) {
+        let conn = self.active();
+        self.questions.got_map(epoch, full, conn, cx);
     }
 
-    /// Notes that a monitor's message had full maps, after they were taken as far as they can be.
-    pub(crate) fn got_full(&mut self) {
-        self.questions.got_full();
+    /// Notes that the monitor sent maps up to `epoch`; `in_vain` if a full one is needed though it sent one.
+    pub(crate) fn heard_of(&mut self, epoch: u32, in_vain: bool) {
+        self.questions.heard_of(epoch, in_vain);
     }
 
     /// The outbox got room: asks what had none.

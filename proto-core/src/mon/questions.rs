@@ -15,6 +15,11 @@ pub(super) struct Questions {
     /// The next OSD map epoch wanted, once any is; 0 for the newest in full.
     osdmap_next: Option<u64>,
     osdmap: Asked,
+    /// The newest epoch that this session's monitor sent.
+    heard: u32,
+    /// What that was when a full map came that was asked for and of no use: only after newer ones came, too,
+    /// another one is asked for, lest a monitor that has none of use is asked without end.
+    in_vain: Option<u32>,
     /// The version query that this session's monitor has not answered: one at a time.
     version_asked: Option<u64>,
     /// The next one. Whoever wants to know before it is asked shares it.
@@ -25,7 +30,7 @@ pub(super) struct Questions {
 /// What became of the wish for OSD maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
-    /// Nothing is wanted, or what came was of no use: the next who wants a map asks.
+    /// Nothing is wanted: the next who wants a map asks.
     No,
     /// It is to be asked when there is a session, and room in its outbox.
     Owed,
@@ -40,6 +45,8 @@ impl Questions {
             monmap_next: 0,
             osdmap_next: None,
             osdmap: Asked::No,
+            heard: 0,
+            in_vain: None,
             version_asked: None,
             version_owed: None,
             last_handle: 0,
@@ -47,6 +54,11 @@ impl Questions {
     }
 
     pub(super) fn session_lost(&mut self) {
+        self.heard = 0;
+        if self.in_vain.take().is_some() {
+            // The next monitor may have one of use.
+            self.osdmap_next = Some(0);
+        }
         self.osdmap = if self.osdmap_next.is_some() { Asked::Owed } else { Asked::No };
         // A later answer does for those who asked earlier, too.
         self.version_owed = self.version_owed.or(self.version_asked);
@@ -78,28 +90,37 @@ impl Questions {
         self.monmap_next = self.monmap_next.max(u64::from(epoch) + 1);
     }
 
-    pub(super) fn got_map(&mut self, epoch: u32) {
+    pub(super) fn got_map(&mut self, epoch: u32, full: bool, conn: Option<ConnKey>, cx: &mut Context) {
         let next = u64::from(epoch) + 1;
-        if self.osdmap_next.is_some_and(|wanted| wanted < next) {
-            self.osdmap_next = self.follow_map.then_some(next);
-            if !self.follow_map {
-                self.osdmap = Asked::No;
-            }
+        self.in_vain = None;
+        let Some(wanted) = self.osdmap_next.filter(|wanted| *wanted < next) else { return };
+        if !self.follow_map {
+            (self.osdmap_next, self.osdmap) = (None, Asked::No);
+            return;
+        }
+        self.osdmap_next = Some(next);
+        if wanted == 0 && !full {
+            // The full map that is on its way may be newer, and only what is newer still would follow.
+            self.osdmap = Asked::Owed;
+            self.ask_owed(conn, cx);
         }
     }
 
-    /// The monitor sent a full map. If one is still wanted it was of no use, and a newer one may be.
-    pub(super) fn got_full(&mut self) {
-        if (self.osdmap_next, self.osdmap) == (Some(0), Asked::Yes) {
-            self.osdmap = Asked::No;
+    /// The monitor sent maps up to `epoch`; `in_vain` if a full one is needed though it sent one.
+    pub(super) fn heard_of(&mut self, epoch: u32, in_vain: bool) {
+        self.heard = self.heard.max(epoch);
+        if in_vain && (self.osdmap_next, self.osdmap) == (Some(0), Asked::Yes) {
+            self.in_vain = Some(self.heard);
         }
     }
 
     /// Wants maps from `epoch` on. What is asked already is not asked twice: peers that make this client
     /// want the same again and again must not fill an outbox.
     pub(super) fn want_map(&mut self, epoch: u32, conn: Option<ConnKey>, cx: &mut Context) {
-        // Who needs a full map is not helped by others.
-        let next = if self.osdmap_next == Some(0) { 0 } else { u64::from(epoch) };
+        let next = match self.in_vain {
+            Some(heard) if epoch == 0 && self.heard <= heard => u64::from(heard) + 1,
+            _ => u64::from(epoch),
+        };
         if (self.osdmap_next, self.osdmap) == (Some(next), Asked::Yes) {
             return;
         }

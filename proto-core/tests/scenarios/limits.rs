@@ -214,9 +214,10 @@ fn unread() -> Sim {
 }
 
 impl Sim {
-    fn garbage(&mut self, as_full: bool) {
-        let maps = [(11, Bytes::from_static(b"garbage"))].into();
-        let mut message = MapMessage { fsid: self.map.fsid, oldest: 1, newest: 11, ..MapMessage::default() };
+    fn garbage(&mut self, epoch: u32, as_full: bool) {
+        let maps = [(epoch, Bytes::from_static(b"garbage"))].into();
+        let mut message =
+            MapMessage { fsid: self.map.fsid, oldest: 1, newest: epoch, ..MapMessage::default() };
         *(if as_full { &mut message.fulls } else { &mut message.incrementals }) = maps;
         self.peer(MON).message(0, &message);
         self.settle();
@@ -241,11 +242,11 @@ impl Sim {
 #[test]
 fn a_full_map_is_asked_for_once_until_one_comes() {
     let mut sim = unread();
-    sim.garbage(false);
+    sim.garbage(11, false);
     let once = sim.unsent();
     assert!(once > 0);
     for _ in 0..100 {
-        sim.garbage(false);
+        sim.garbage(11, false);
     }
     assert_eq!(sim.unsent(), once);
     sim.read_on();
@@ -258,28 +259,30 @@ fn a_full_map_is_asked_for_once_until_one_comes() {
 #[test]
 fn questions_to_a_monitor_that_reads_nothing() {
     let mut sim = unread();
-    for _ in 0..100 {
-        // A full map of no use is an answer all the same: the next one may be better.
-        sim.garbage(false);
-        sim.garbage(true);
+    for epoch in 11..111 {
+        // A full map of no use is an answer all the same: a newer one may be better.
+        sim.garbage(epoch, false);
+        sim.garbage(epoch, true);
     }
     // The last one is asked once there is room again.
-    sim.garbage(false);
+    sim.garbage(111, false);
     let unsent = sim.unsent();
     assert!((OUTBOX..OUTBOX + 200).contains(&unsent), "{unsent} bytes wait");
     sim.read_on();
     assert_eq!(sim.client.osd_map().unwrap().epoch, 11);
-    assert!(sim.subscribed.iter().all(|(_, name, start, _)| name == "osdmap" && *start == 0));
+    assert!(sim.subscribed.iter().all(|(_, name, ..)| name == "osdmap"));
+    let starts: Vec<_> = sim.subscribed.iter().map(|(_, _, start, _)| *start).collect();
+    assert_eq!(starts[..4], [0, 12, 0, 13], "a full one, or to be told of a newer one");
 }
 
 #[test]
 fn a_question_that_found_no_room_is_asked_of_the_next_monitor() {
     let mut sim = unread();
-    for _ in 0..100 {
-        sim.garbage(false);
-        sim.garbage(true);
+    for epoch in 11..111 {
+        sim.garbage(epoch, false);
+        sim.garbage(epoch, true);
     }
-    sim.garbage(false);
+    sim.garbage(111, false);
     sim.reset(MON);
     sim.run(secs(1));
     assert_eq!(sim.subscribed.iter().filter(|(_, name, ..)| name == "osdmap").count(), 1);

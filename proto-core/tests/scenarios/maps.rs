@@ -131,6 +131,103 @@ fn a_full_map_of_the_same_epoch_ends_the_need_for_one() {
 }
 
 #[test]
+fn a_bad_incremental_behind_a_good_full_map_makes_another_full_one_be_asked_for() {
+    let mut sim = Sim::connected();
+    (0..2).for_each(|_| sim.stage(|_| {}));
+    let message = MapMessage {
+        fsid: sim.map.fsid,
+        fulls: [(11, map_of(11))].into(),
+        incrementals: [(12, Bytes::from_static(b"garbage"))].into(),
+        oldest: 1,
+        newest: 12,
+    };
+    sim.subscribed.clear();
+    sim.peer(MON).message(0, &message);
+    sim.settle();
+    assert_eq!(bad_maps(&sim), [12]);
+    assert_eq!(sim.subscribed, [(0, "osdmap".into(), 0, 0)]);
+    assert_eq!(epoch(&sim), 12);
+}
+
+/// Has the monitor send a full map that is none, as the last thing a subscription brings.
+fn send_bad_full(sim: &mut Sim, epoch: u32) {
+    let fulls = [(epoch, Bytes::from_static(b"garbage"))].into();
+    let message = MapMessage { fsid: sim.map.fsid, fulls, oldest: 1, newest: epoch, ..MapMessage::default() };
+    if let Some(item) = sim.peer(MON).subs.get_mut("osdmap") {
+        item.start = u64::from(epoch) + 1;
+    }
+    sim.peer(MON).message(0, &message);
+    sim.settle();
+}
+
+#[test]
+fn a_full_map_that_does_not_decode_is_asked_for_anew() {
+    let mut sim = Sim::connected();
+    sim.stage(|_| {});
+    sim.subscribed.clear();
+    send_bad_full(&mut sim, 11);
+    assert_eq!(bad_maps(&sim), [11]);
+    assert_eq!(sim.subscribed, [(0, "osdmap".into(), 0, 0)]);
+    assert_eq!(epoch(&sim), 11);
+    sim.update(|_| {});
+    assert_eq!((epoch(&sim), sim.subscribed.len()), (12, 1));
+}
+
+#[test]
+fn a_monitor_without_a_full_map_of_use_is_not_asked_without_end() {
+    for follow_map in [true, false] {
+        let mut config = config(1);
+        config.follow_map = follow_map;
+        let mut sim = Sim::new(config);
+        sim.settle();
+        sim.stage(|_| {});
+        let good = sim.fulls.insert(11, Bytes::from_static(b"garbage")).unwrap();
+        sim.subscribed.clear();
+        let starts = |sim: &Sim| sim.subscribed.iter().map(|(_, _, start, _)| *start).collect::<Vec<_>>();
+        send_bad_full(&mut sim, 11);
+        assert_eq!(starts(&sim), [0, 12], "another one only once there is a newer one");
+        (0..100).for_each(|_| send_bad_full(&mut sim, 11));
+        assert_eq!(starts(&sim), [0, 12]);
+        sim.update(|_| {});
+        assert_eq!((epoch(&sim), starts(&sim)), (12, vec![0, 12, 0]));
+        // So with another monitor.
+        sim.stage(|_| {});
+        sim.fulls.insert(13, good);
+        send_bad_full(&mut sim, 13);
+        sim.subscribed.clear();
+        sim.fulls.insert(13, map_of(13));
+        sim.reset(MON);
+        sim.run(crate::support::secs(1));
+        assert!(starts(&sim).contains(&0), "{:?}", sim.subscribed);
+        assert_eq!(epoch(&sim), 13);
+    }
+}
+
+#[test]
+fn who_is_helped_before_the_full_map_comes_lacks_nothing_after_it() {
+    let (mut sim, _) = watching();
+    let osd = sim.primary(&object("obj"));
+    (0..3).for_each(|_| sim.stage(|_| {}));
+    sim.peer(MON).stalled = true;
+    for bytes in [Bytes::from_static(b"garbage"), sim.incs[&11].clone()] {
+        let incrementals = [(11, bytes)].into();
+        let message =
+            MapMessage { fsid: sim.map.fsid, incrementals, oldest: 1, newest: 13, ..MapMessage::default() };
+        sim.peer(Who::Osd(osd)).message(0, &message);
+        sim.settle();
+    }
+    assert_eq!((epoch(&sim), bad_maps(&sim)), (11, vec![11]));
+    let mon = sim.conn_to(MON);
+    sim.peer(MON).stalled = false;
+    sim.carry(mon);
+    sim.settle();
+    assert_eq!(epoch(&sim), 13);
+    assert_eq!(sim.count("reconnect"), 0, "no epoch was skipped");
+    sim.update(|_| {});
+    assert_eq!(epoch(&sim), 14);
+}
+
+#[test]
 fn older_maps_are_ignored() {
     let mut sim = Sim::connected();
     sim.update(|_| {});
