@@ -1,6 +1,6 @@
 //! The monitors: they share all they know, so this is what each of them answers.
 //!
-//! Facts: `mon/Monitor.cc`, `mon/OSDMonitor.cc` (subscriptions), `mon/AuthMonitor.cc`.
+//! Facts: `mon/Monitor.cc`, `mon/Session.h` and `mon/OSDMonitor.cc` (subscriptions), `mon/AuthMonitor.cc`.
 
 use crate::conns::{ConnId, Conns};
 use crate::keys::{Ask, Keys};
@@ -11,9 +11,10 @@ use bytes::Bytes;
 use linger_core::UnixTime;
 use linger_wire::frame::AuthMethod;
 use linger_wire::msg::{
-    AuthReply, AuthRequest, ConfigValues, GetVersionReply, MonInfo, MonMap, Msg, Subscribe, SubscribeItem,
+    AuthReply, AuthRequest, ConfigValues, GetVersionReply, MapMessage, MonInfo, MonMap, Msg, Subscribe,
+    SubscribeItem,
 };
-use linger_wire::{AddrType, AddrVec, EntityAddr, Fsid, Name};
+use linger_wire::{AddrType, AddrVec, EntityAddr, Features, Fsid, Name};
 
 /// The release that the monitors say they are: Pacific.
 const RELEASE: u8 = 16;
@@ -105,14 +106,25 @@ fn publish_to(id: ConnId, maps: &mut Maps, conns: &mut Conns) {
     let wanted = conns.get(id).and_then(|conn| Some((*conn.subs.get(&osdmap)?, conn.features())));
     let Some((item, features)) = wanted else { return };
     let newest = maps.epoch();
-    let messages = maps.messages(u32::try_from(item.start).unwrap_or(u32::MAX), newest, features);
+    let mut messages = maps.messages(u32::try_from(item.start).unwrap_or(u32::MAX), newest, features);
+    let onetime = item.flags & SubscribeItem::ONETIME != 0;
+    if onetime && features.has(Features::INCSUBOSDMAP) {
+        only_first(&mut messages);
+    }
     let Some(conn) = conns.get_mut(id).filter(|_| !messages.is_empty()) else { return };
     messages.iter().for_each(|message| conn.send(0, message));
-    if item.flags & SubscribeItem::ONETIME != 0 {
+    if onetime {
         conn.subs.remove(&osdmap);
     } else {
         conn.subs.insert(osdmap, SubscribeItem { start: u64::from(newest) + 1, ..item });
     }
+}
+
+/// Who asks once gets a full map, where that is the first, and one message of what follows: the rest it has to
+/// ask for.
+fn only_first(messages: &mut Vec<MapMessage>) {
+    let full = messages.first().is_some_and(|message| !message.fulls.is_empty());
+    messages.truncate(1 + usize::from(full));
 }
 
 /// More tickets, or new ones for old.
@@ -133,4 +145,31 @@ fn renew(id: ConnId, request: &AuthRequest, cx: &mut Cx<'_>) {
     };
     let message = Name::default();
     conn.send(0, &AuthReply { protocol: request.protocol, result, global_id, payload, message });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use linger_core::FEATURES;
+    use std::net::SocketAddr;
+
+    #[test]
+    fn who_asks_once_gets_a_full_map_and_one_message_more_at_most() {
+        let addr = |n: u16| SocketAddr::from(([127, 0, 0, 1], 7000 + n));
+        let settings = Settings::new(vec![addr(0)], vec![addr(1)]);
+        let first = crate::maps::first(&settings, Fsid([7; 16]), &[1]);
+        let oldest = first.epoch;
+        let mut maps = Maps::new(first, u32::MAX);
+        (0..100).for_each(|_| maps.commit(|_| {}));
+        let newest = maps.epoch();
+        for (start, last) in
+            [(0, vec![newest]), (oldest, vec![oldest, oldest + 40]), (oldest + 7, vec![oldest + 46])]
+        {
+            let mut messages = maps.messages(start, newest, FEATURES);
+            assert_eq!(messages.last().map(MapMessage::last), Some(newest), "from {start}");
+            only_first(&mut messages);
+            assert_eq!(messages.iter().map(MapMessage::last).collect::<Vec<_>>(), last, "from {start}");
+            assert!(messages.iter().all(|message| message.newest == newest));
+        }
+    }
 }
