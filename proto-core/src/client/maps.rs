@@ -9,7 +9,6 @@ use crate::session::{Member, Moves};
 use crate::totals::Why;
 use alloc::collections::BTreeSet;
 use linger_wire::msg::MapMessage;
-use linger_wire::osdmap::map_flags;
 
 impl Client {
     /// Takes in all maps of a message, one epoch after the other.
@@ -42,6 +41,7 @@ impl Client {
         }
         let (full, needs_full) = (from_mon && !message.fulls.is_empty(), self.holder.needs_full());
         if from_mon {
+            self.newest = self.newest.max(message.newest.into());
             self.mon.heard_of(message.last(), full && needs_full);
         }
         // A full map of the same epoch is news, too: it takes the place of one that could not go on.
@@ -61,11 +61,21 @@ impl Client {
         }
     }
 
-    /// Asks for a full map as long as only that helps, whatever made it so.
+    /// Asks for maps as long as something needs them, whatever made it so: a full one if only that helps. What
+    /// is asked for already is not asked again.
     pub(super) fn want_maps(&mut self) {
         if self.holder.needs_full() {
             self.mon.want_map(0, &mut self.cx);
+        } else if self.needs_newer() {
+            self.want_newer();
         }
+    }
+
+    /// Whether there are newer maps, or something waits for one. A subscriber gets them all.
+    fn needs_newer(&self) -> bool {
+        self.cx.config.follow_map
+            || self.newest > u64::from(self.holder.epoch())
+            || self.sessions.wait_for_map()
     }
 
     fn after_maps(&mut self, mut moves: Moves, blocklist: bool) {
@@ -85,11 +95,6 @@ impl Client {
                 moves.moved.entry(linger).or_insert(Why::Reset);
             }
             self.sessions.replace(osd, map, &mut self.cx);
-        }
-        let held = map_flags::PAUSERD | map_flags::PAUSEWR | map_flags::FULL;
-        // Without a subscription maps are asked for while something waits for one.
-        if map.flags & held != 0 || self.sessions.targets.is_used(-1) {
-            self.want_newer();
         }
         let lost = self.move_members(moves);
         self.on_lost(lost);

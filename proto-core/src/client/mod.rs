@@ -44,6 +44,8 @@ pub struct Client {
     mon: MonClient,
     sessions: Sessions,
     holder: MapHolder,
+    /// The newest epoch that the monitors said there is.
+    newest: u64,
     watches: Watches,
     notifies: Notifies,
     calls: Calls,
@@ -88,6 +90,7 @@ impl Client {
         let mut client = Self {
             mon: MonClient::new(&config),
             holder: MapHolder::new(&config.limits),
+            newest: 0,
             cx: Context { now, unix_now, config, rng, pool, timers: Timers::default(), out: VecDeque::new() },
             sessions: Sessions::new(),
             watches: Watches::new(),

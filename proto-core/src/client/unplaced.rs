@@ -171,9 +171,7 @@ impl Client {
                 entry.check = Check::Bound(newest);
             }
         }
-        if newest > u64::from(self.holder.epoch()) {
-            self.want_newer();
-        }
+        self.newest = self.newest.max(newest);
         self.place_waiting();
     }
 }

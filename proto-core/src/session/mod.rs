@@ -52,6 +52,8 @@ pub(crate) struct Sessions {
     last_tid: u64,
     /// Sessions that got something to do since they were last looked at.
     busy: BTreeSet<i32>,
+    /// Whether the map at hand made any request wait.
+    paused: bool,
     pub(crate) targets: Targets,
     /// Whether any OSD ever let this client in.
     welcome: bool,
@@ -67,6 +69,7 @@ impl Sessions {
             ops: BTreeMap::new(),
             last_tid: 0,
             busy: BTreeSet::new(),
+            paused: false,
             targets: Targets::default(),
             welcome: false,
             refusals: 0,
@@ -212,7 +215,9 @@ impl Sessions {
             let features = link.features();
             let Some(turn) = session.queue.pop_first() else { break };
             let Some(op) = self.ops.get_mut(&turn.1) else { continue };
-            if is_paused(op, map) || session.backoffs.hold(op.target.pg, || op.hobject()) {
+            let paused = is_paused(op, map);
+            self.paused |= paused;
+            if paused || session.backoffs.hold(op.target.pg, || op.hobject()) {
                 session.held.insert(turn);
                 continue;
             }
@@ -312,12 +317,18 @@ impl Sessions {
 
     /// After a new map: what was paused may go on.
     pub(crate) fn release_held(&mut self) {
+        self.paused = false;
         for (osd, session) in &mut self.sessions {
             if !session.held.is_empty() {
                 session.release_held();
                 self.busy.insert(*osd);
             }
         }
+    }
+
+    /// Whether anything can go on only with a newer map: it is paused, or without a primary.
+    pub(crate) fn wait_for_map(&self) -> bool {
+        self.paused || self.targets.is_used(-1)
     }
 
     /// A backoff begins or ends.

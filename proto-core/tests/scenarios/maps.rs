@@ -1,8 +1,8 @@
 //! Maps: from epoch to epoch, over gaps, and those that can not be used.
 
-use crate::support::{Sim, Who, config, first_map, object, watching};
+use crate::support::{Sim, Who, config, first_map, object, secs, watching};
 use bytes::Bytes;
-use linger_core::{Event, FEATURES};
+use linger_core::{Call, CallId, Event, FEATURES, ObjectRef, OpError};
 use linger_wire::msg::MapMessage;
 use linger_wire::osdmap::OsdMap;
 
@@ -103,7 +103,7 @@ fn a_full_map_is_still_needed_after_the_good_maps_before_a_bad_one() {
     assert_eq!((epoch(&sim), bad_maps(&sim)), (11, vec![12]));
     sim.subscribed.clear();
     sim.reset(MON);
-    sim.run(crate::support::secs(1));
+    sim.run(secs(1));
     let asked: Vec<_> = sim.subscribed.iter().filter(|(_, name, ..)| name == "osdmap").collect();
     assert!(matches!(asked[..], [(_, _, 0, _)]), "{asked:?}");
     assert_eq!(epoch(&sim), 12);
@@ -197,7 +197,7 @@ fn a_monitor_without_a_full_map_of_use_is_not_asked_without_end() {
         sim.subscribed.clear();
         sim.fulls.insert(13, map_of(13));
         sim.reset(MON);
-        sim.run(crate::support::secs(1));
+        sim.run(secs(1));
         assert!(starts(&sim).contains(&0), "{:?}", sim.subscribed);
         assert_eq!(epoch(&sim), 13);
     }
@@ -267,11 +267,92 @@ fn without_a_subscription_maps_come_when_something_waits_for_one() {
         (0..3).for_each(|osd| _ = inc.new_state.insert(osd, linger_wire::osdmap::osd_state::UP));
     });
     assert_eq!(epoch(&sim), 10, "nobody asked");
-    let call = sim.client.call(sim.now, object("obj"), linger_core::Call::Stat, None).unwrap();
+    let call = sim.client.call(sim.now, object("obj"), Call::Stat, None).unwrap();
     sim.down.extend((0..3).map(Who::Osd));
-    sim.run(crate::support::secs(30));
+    sim.run(secs(30));
     let asked: Vec<_> = sim.subscribed.iter().map(|(_, _, start, flags)| (*start, *flags)).collect();
     assert!(asked.contains(&(11, 1)), "a target that can not be reached is reason to ask: {asked:?}");
     assert_eq!(epoch(&sim), 11);
     sim.client.abandon_call(sim.now, call);
+}
+
+/// A client that follows no maps, at epoch 10, which is like this.
+fn not_following(change: impl FnOnce(&mut OsdMap)) -> Sim {
+    let mut config = config(1);
+    config.follow_map = false;
+    let mut sim = Sim::new(config);
+    change(&mut sim.map);
+    sim.fulls.insert(10, sim.map.encode_for(FEATURES));
+    sim.settle();
+    sim.subscribed.clear();
+    sim
+}
+
+/// What was asked for since, all of it once.
+fn asked(sim: &mut Sim) -> Vec<u64> {
+    let asked: Vec<_> = sim.subscribed.drain(..).collect();
+    assert!(asked.iter().all(|(_, name, _, flags)| name == "osdmap" && *flags == 1), "{asked:?}");
+    asked.into_iter().map(|(_, _, start, _)| start).collect()
+}
+
+fn write(sim: &mut Sim, pool: &str) -> CallId {
+    let (object, write) = (ObjectRef::new(pool, "obj"), Call::WriteFull(Bytes::from_static(b"x")));
+    sim.client.call(sim.now, object, write, None).unwrap()
+}
+
+fn is_done(sim: &Sim, call: CallId) -> bool {
+    sim.events.iter().any(|event| matches!(event, Event::CallDone { id, result: Ok(_) } if *id == call))
+}
+
+#[test]
+fn without_a_subscription_what_a_full_pool_holds_goes_on_when_there_is_room() {
+    let full = linger_wire::osdmap::pool_flags::FULL;
+    let mut sim = not_following(|map| map.pools.get_mut(&1).unwrap().flags |= full);
+    sim.run(secs(60));
+    assert_eq!(asked(&mut sim), [0; 0], "nothing waits");
+    let call = write(&mut sim, "rbd");
+    sim.run(secs(60));
+    assert_eq!(asked(&mut sim), [11]);
+    sim.update(|_| {});
+    assert_eq!(asked(&mut sim), [12], "it waits still");
+    let mut pool = sim.map.pools[&1].clone();
+    pool.flags &= !full;
+    sim.update(|inc| _ = inc.new_pools.insert(1, pool));
+    assert!(is_done(&sim, call));
+    assert_eq!(asked(&mut sim), [0; 0]);
+}
+
+#[test]
+fn without_a_subscription_what_has_no_primary_goes_on_when_there_is_one() {
+    use linger_wire::osdmap::osd_state;
+    let mut sim = not_following(|map| map.osd_state.fill(osd_state::EXISTS));
+    sim.run(secs(60));
+    assert_eq!(asked(&mut sim), [0; 0], "nothing waits");
+    let call = write(&mut sim, "rbd");
+    sim.run(secs(60));
+    assert_eq!(asked(&mut sim), [11]);
+    sim.update(|_| {});
+    assert_eq!(asked(&mut sim), [12], "it waits still");
+    sim.update(|inc| (0..3).for_each(|osd| _ = inc.new_state.insert(osd, osd_state::UP)));
+    assert!(is_done(&sim, call));
+    assert_eq!(asked(&mut sim), [0; 0]);
+}
+
+#[test]
+fn without_a_subscription_more_epochs_than_a_message_holds_are_asked_for_in_turn() {
+    let mut sim = not_following(|_| {});
+    (0..99).for_each(|_| sim.stage(|_| {}));
+    sim.stage(|inc| {
+        inc.new_pools.insert(3, linger_wire::osdmap::Pool::replicated(3, 8, 0));
+        inc.new_pool_names.insert(3, "three".into());
+        inc.new_pool_max = Some(3);
+    });
+    let (call, none) = (write(&mut sim, "three"), write(&mut sim, "four"));
+    sim.settle();
+    assert_eq!(asked(&mut sim), [11, 51, 91]);
+    assert_eq!(epoch(&sim), 110);
+    assert!(is_done(&sim, call));
+    let gone =
+        |event: &Event| matches!(event, Event::CallDone { id, result: Err(OpError::NoPool) } if *id == none);
+    assert!(sim.events.iter().any(gone), "{:?}", sim.events);
 }

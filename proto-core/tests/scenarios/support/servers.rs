@@ -186,20 +186,23 @@ impl Sim {
             let start = u32::try_from(item.start).unwrap();
             let mut message =
                 MapMessage { fsid: self.map.fsid, oldest: self.oldest, newest, ..MapMessage::default() };
+            let onetime = item.flags & SubscribeItem::ONETIME != 0;
+            // Who asks once gets one message, of so many epochs at most (`osd_map_message_max`).
+            let last = if onetime { newest.min(start.saturating_add(39)) } else { newest };
             let have = |epoch: u32| self.incs.contains_key(&epoch);
             if start > newest {
                 continue;
-            } else if start > 0 && start >= self.oldest && (start..=newest).all(have) {
-                message.incrementals = (start..=newest).map(|e| (e, self.incs[&e].clone())).collect();
+            } else if start > 0 && start >= self.oldest && (start..=last).all(have) {
+                message.incrementals = (start..=last).map(|e| (e, self.incs[&e].clone())).collect();
             } else {
                 message.fulls.insert(newest, self.fulls[&newest].clone());
             }
             peer.message(0, &message);
-            match item.flags & SubscribeItem::ONETIME {
-                0 => {
+            match onetime {
+                false => {
                     peer.subs.insert("osdmap".into(), SubscribeItem { start: u64::from(newest) + 1, ..item })
                 }
-                _ => peer.subs.remove("osdmap"),
+                true => peer.subs.remove("osdmap"),
             };
         }
     }
