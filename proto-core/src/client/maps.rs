@@ -120,7 +120,7 @@ impl Client {
     }
 
     /// What lost its pool waits until it is certain that the pool is gone, not just new.
-    fn on_lost(&mut self, lost: BTreeSet<Member>) {
+    pub(super) fn on_lost(&mut self, lost: BTreeSet<Member>) {
         for member in lost {
             match member {
                 Member::Watch(key) => self.unplace_watch(key),

@@ -47,6 +47,11 @@ impl Client {
     /// Lets everything that became possible happen.
     pub(super) fn pump(&mut self) {
         self.on_news();
+        let homeless = self.sessions.take_homeless();
+        if !homeless.is_empty() {
+            self.on_lost(homeless);
+            self.place_waiting();
+        }
         if let Some(map) = self.holder.get() {
             self.sessions.work(map, self.mon.tickets(), &mut self.cx);
         }

@@ -55,6 +55,8 @@ pub(crate) struct Sessions {
     /// Whether the map at hand made any request wait.
     paused: bool,
     pub(crate) targets: Targets,
+    /// Requests whose pool the map does not have.
+    homeless: BTreeSet<Member>,
     /// Whether any OSD ever let this client in.
     welcome: bool,
     /// Tickets that OSDs refused before one let this client in.
@@ -71,6 +73,7 @@ impl Sessions {
             busy: BTreeSet::new(),
             paused: false,
             targets: Targets::default(),
+            homeless: BTreeSet::new(),
             welcome: false,
             refusals: 0,
         }
@@ -103,8 +106,10 @@ impl Sessions {
         self.last_tid += 1;
         let tid = self.last_tid;
         let (osd, turn) = (op.target.osd, (op.owner.class(), tid));
-        if !op.owner.is_linger() {
-            self.targets.place(Member::Op(tid), &op.object, op.overlay(), map);
+        if !op.owner.is_linger()
+            && self.targets.place(Member::Op(tid), &op.object, op.overlay(), map).is_none()
+        {
+            self.homeless.insert(Member::Op(tid));
         }
         self.ops.insert(tid, op);
         self.enqueue(osd, turn, map);

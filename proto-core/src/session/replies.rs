@@ -9,6 +9,7 @@ use crate::error::ConnFault;
 use crate::ids::ConnKey;
 use crate::object::Object;
 use crate::placement::locate;
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use linger_wire::msg::{OpFlags, OpReply, Redirect};
 use linger_wire::osdmap::OsdMap;
@@ -78,6 +79,11 @@ impl Sessions {
             }
             None => false,
         }
+    }
+
+    /// Requests that have no place any more: nothing moves or ends them.
+    pub(crate) fn take_homeless(&mut self) -> BTreeSet<Member> {
+        core::mem::take(&mut self.homeless)
     }
 }
 

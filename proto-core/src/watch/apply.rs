@@ -155,6 +155,8 @@ impl Watches {
         self.cancel_requests(key, cl);
         self.forget_answers(key, cl);
         cl.sessions.targets.remove(Member::Watch(key));
+        self.orphan_removals(key);
+        self.bound_orphans(cl);
         self.forget(key, cx);
     }
 

@@ -8,6 +8,7 @@ mod apply;
 mod deliveries;
 mod options;
 mod queue;
+mod removals;
 mod replies;
 mod requests;
 mod state;
@@ -37,6 +38,7 @@ use linger_wire::msg::OpReply;
 use linger_wire::osdmap::OsdMap;
 use queue::Queue;
 use rand_core::Rng as _;
+use requests::watch_action;
 use slotmap::SlotMap;
 use state::{Input, State};
 use unanswered::Unanswered;
@@ -49,6 +51,8 @@ struct Watch {
     timeout_secs: u32,
     state: State,
     cookie: u64,
+    /// A WATCH of this cookie was sent, so that an OSD may have it.
+    asked: bool,
     /// Counts RECONNECTs of this cookie; a ping's reply of an older one says nothing.
     register_gen: u32,
     /// How often it went live.
@@ -78,8 +82,8 @@ struct Watch {
     timer: Slot,
     queue: Queue,
     unanswered: Unanswered,
-    /// UNWATCHes of registrations that were replaced.
-    removals: BTreeSet<u64>,
+    /// UNWATCHes of registrations that were replaced, and their cookies.
+    removals: BTreeMap<u64, u64>,
 }
 
 impl Watch {
@@ -130,6 +134,8 @@ pub(crate) struct Watches {
     watches: SlotMap<WatchKey, Watch>,
     by_cookie: BTreeMap<u64, WatchKey>,
     last_cookie: u64,
+    /// UNWATCHes of registrations of watches that have ended.
+    orphans: BTreeMap<u64, LeftBehind>,
     /// Watches that have not ended.
     open: usize,
     /// Bytes of payloads that wait in queues.
@@ -147,6 +153,7 @@ impl Watches {
             watches: SlotMap::with_key(),
             by_cookie: BTreeMap::new(),
             last_cookie: 0,
+            orphans: BTreeMap::new(),
             open: 0,
             queued_bytes: 0,
             held_bytes: 0,
@@ -200,6 +207,7 @@ impl Watches {
             timeout_secs,
             state: State::Registering,
             cookie,
+            asked: false,
             register_gen: 0,
             lives: 0,
             tid: None,
@@ -218,7 +226,7 @@ impl Watches {
             timer: Slot::default(),
             queue: Queue::default(),
             unanswered: Unanswered::default(),
-            removals: BTreeSet::new(),
+            removals: BTreeMap::new(),
         });
         self.by_cookie.insert(cookie, key);
         self.open += 1;

@@ -25,7 +25,7 @@ impl Watches {
         if watch.tid != Some(answer.tid) {
             return;
         }
-        watch.tid = None;
+        (watch.tid, watch.asked) = (None, true);
         let detail = Detail {
             errno: errno_of(answer.reply.result),
             version: Some(answer.reply.user_version).filter(|version| *version > 0),

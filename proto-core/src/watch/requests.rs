@@ -13,11 +13,6 @@ use linger_wire::msg::{Op as Action, WatchOp};
 /// OSD that answers none is not sent ever more of them.
 const PINGS_MAX: usize = 4;
 
-/// Removals of replaced registrations of one watch that may be unanswered at a time.
-///
-/// An OSD that answers none of them is not asked ever more: it forgets the oldest by their timeouts.
-const REMOVALS_MAX: usize = 4;
-
 impl Watches {
     /// Sends WATCH, if there is a primary; else the next map that has one does.
     pub(super) fn register(&mut self, key: WatchKey, cl: &mut Cluster<'_>) {
@@ -33,28 +28,6 @@ impl Watches {
         let Some(watch) = self.watches.get_mut(key) else { return };
         watch.register_gen = watch.register_gen.wrapping_add(1);
         self.send(key, WatchOp::Reconnect, WatchRole::Reconnect, cl);
-    }
-
-    /// Takes a new cookie; what the OSD may still have under the old one is removed.
-    pub(super) fn forget_registration(&mut self, key: WatchKey, cl: &mut Cluster<'_>) {
-        self.cancel_requests(key, cl);
-        let cookie = self.new_cookie();
-        let Some(watch) = self.watches.get_mut(key) else { return };
-        let old = core::mem::replace(&mut watch.cookie, cookie);
-        watch.bound = None;
-        self.by_cookie.remove(&old);
-        self.by_cookie.insert(cookie, key);
-        if let (Some(object), Some(target)) = (watch.object.clone(), watch.target) {
-            let action = watch_action(WatchOp::Unwatch, old, 0, 0);
-            let op = Op::new(Owner::Removal(key), object, action, target);
-            watch.removals.insert(cl.sessions.submit(op, cl.map));
-            if watch.removals.len() > REMOVALS_MAX
-                && let Some(oldest) = watch.removals.pop_first()
-            {
-                cl.sessions.cancel(oldest);
-            }
-        }
-        self.forget_answers(key, cl);
     }
 
     pub(super) fn unwatch(&mut self, key: WatchKey, cl: &mut Cluster<'_>, cx: &mut Context) {
@@ -98,25 +71,15 @@ impl Watches {
         for tid in core::mem::take(&mut watch.pings) {
             cl.sessions.cancel(tid);
         }
-        let Some(op) = watch.tid.take().and_then(|tid| cl.sessions.cancel(tid)) else { return };
+        let Some(tid) = watch.tid.take() else { return };
+        let Some(op) = cl.sessions.cancel(tid) else {
+            // A reset dropped it: only what was sent.
+            watch.asked = true;
+            return;
+        };
         if let (true, Some(sent)) = (op.owner.binds(), op.first_sent) {
             watch.bound.get_or_insert(sent);
-        }
-    }
-
-    /// A replaced registration is gone, or its OSD will never say so.
-    pub(crate) fn on_removed(&mut self, key: WatchKey, tid: u64) {
-        if let Some(watch) = self.watches.get_mut(key) {
-            watch.removals.remove(&tid);
-        }
-    }
-
-    /// A removal goes under another tid.
-    pub(crate) fn on_removal_again(&mut self, key: WatchKey, old: u64, new: u64) {
-        if let Some(watch) = self.watches.get_mut(key)
-            && watch.removals.remove(&old)
-        {
-            watch.removals.insert(new);
+            watch.asked = true;
         }
     }
 
@@ -129,13 +92,13 @@ impl Watches {
                 watch.pings.insert(tid);
             }
             WatchRole::Ping => {}
-            _ if watch.tid == Some(old) => watch.tid = Some(tid),
+            _ if watch.tid == Some(old) => (watch.tid, watch.asked) = (Some(tid), true),
             _ => {}
         }
     }
 }
 
-fn watch_action(op: WatchOp, cookie: u64, generation: u32, timeout_secs: u32) -> Action {
+pub(super) fn watch_action(op: WatchOp, cookie: u64, generation: u32, timeout_secs: u32) -> Action {
     let timeout = if op == WatchOp::Unwatch { 0 } else { timeout_secs };
     Action::Watch { op, cookie, generation, timeout }
 }
