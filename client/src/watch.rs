@@ -59,7 +59,8 @@ pub enum WatchEvent {
         /// How many.
         lost: u64,
     },
-    /// The watch ends, and the cluster did not confirm that in time.
+    /// The watch ends, and the cluster did not confirm that: not in time, or not before the client got another
+    /// number.
     LeftBehind(LeftBehind),
     /// The last event: the watch is unwatched, or terminally lost.
     Closed,

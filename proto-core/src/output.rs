@@ -160,7 +160,7 @@ pub enum Event {
     },
     /// Everything is closed; nothing more will come.
     Closed {
-        /// Watches whose end no OSD confirmed.
+        /// Watches whose end no OSD confirmed, and what such watches had registered before.
         left_behind: Vec<LeftBehind>,
     },
 }
@@ -259,7 +259,7 @@ pub enum WatchEvent {
         /// What the call was given.
         token: u64,
     },
-    /// The watch ends, and no OSD confirmed that in time.
+    /// The watch ends, and no OSD confirmed that: not in time, or not before the client got another number.
     LeftBehind(LeftBehind),
     /// The last event: the watch is unwatched, or terminally lost.
     Closed,

@@ -15,7 +15,7 @@
 //! | Moved | register | reconnect → Reconnecting | reconnect | — | — | — | — |
 //! | Disconnected | register anew | lose → Lost | lose → Lost | — | — | — | — |
 //! | LeaseOver | — | lose → Lost | lose → Lost | — | — | — | — |
-//! | Identity | register anew | lose → Lost | lose → Lost | — | register anew → Registering | close → Closed | — |
+//! | Identity | register anew | lose → Lost | lose → Lost | — | register anew → Registering | leave behind → Closed | — |
 //! | Retry | — | — | — | register anew → Registering | — | — | — |
 //! | Unwatch | unwatch → Unwatching | unwatch → Unwatching | unwatch → Unwatching | unwatch → Unwatching | close → Closed | — | — |
 //! | Unwatched | — | — | — | — | — | close → Closed | — |
@@ -32,7 +32,8 @@
 //!
 //! *Moved* is a reset of the session, a new interval of the placement group, or maps that are missing. *Register
 //! anew* takes a new cookie, so that nothing said of the old registration is mistaken for news of the new one.
-//! *Lose*, *bar* and *end* tell of the loss, once.
+//! *Lose*, *bar* and *end* tell of the loss, once. *Leave behind* tells what the OSD may still have
+//! ([`WatchEvent::LeftBehind`]), if it was asked for it.
 //!
 //! # A notify
 //!
@@ -55,5 +56,6 @@
 //! [`NotifyOutcome::Done`]: crate::NotifyOutcome::Done
 //! [`NotifyOutcome::TimedOut`]: crate::NotifyOutcome::TimedOut
 //! [`WatchEvent::Closed`]: crate::WatchEvent::Closed
+//! [`WatchEvent::LeftBehind`]: crate::WatchEvent::LeftBehind
 //! [`WatchEvent::Error`]: crate::WatchEvent::Error
 //! [`WatchStatus::is_live`]: crate::WatchStatus::is_live

@@ -41,7 +41,8 @@ impl Client {
         Ok(key.into())
     }
 
-    /// Ends a watch. Its last event is [`WatchEvent::Closed`], once the OSD confirmed.
+    /// Ends a watch. Its last event is [`WatchEvent::Closed`], once the OSD confirmed; or, after
+    /// [`WatchEvent::LeftBehind`], once the client has another number and can not be heard on it any more.
     ///
     /// # Errors
     /// [`CommandError::Unknown`] if the watch has ended already.
@@ -100,7 +101,8 @@ impl Client {
     /// Makes this another client to the cluster: new number, new nonce, all connections anew.
     ///
     /// The way out of a blocklist, which names the old ones. Watches stay: each is registered afresh, a
-    /// live one after a loss by `Identity`. Notifies and calls under way are sent again.
+    /// live one after a loss by `Identity`; one that is ending is left behind. Notifies and calls under way are
+    /// sent again.
     ///
     /// # Errors
     /// [`CommandError::Closing`].

@@ -69,6 +69,10 @@ impl Watches {
                 self.announce(key, error(cause), cx);
                 self.close(key, cl, cx);
             }
+            Action::LeaveBehind => {
+                self.leave_behind(key, cx);
+                self.close(key, cl, cx);
+            }
             Action::Close => self.close(key, cl, cx),
         }
         self.arm(key, cx);
@@ -201,9 +205,9 @@ impl Watches {
         }
     }
 
-    /// Says that a watch's OSD may still have it; `None` if it can not.
+    /// Says that the OSD of a watch that ends may still have it; `None` if it can not.
     pub(super) fn leave_behind(&mut self, key: WatchKey, cx: &Context) -> Option<LeftBehind> {
-        let watch = self.watches.get(key).filter(|watch| watch.state == State::Unwatching)?;
+        let watch = self.watches.get(key).filter(|watch| watch.asked)?;
         let object = watch.object.as_ref()?.to_ref();
         let left = LeftBehind { object, cookie: watch.cookie, gone_within: watch.lease() };
         self.tell(key, WatchEvent::LeftBehind(left.clone()), cx);

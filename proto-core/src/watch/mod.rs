@@ -172,9 +172,9 @@ impl Watches {
         self.watches.get(key).is_some_and(|watch| watch.state != State::Closed)
     }
 
-    /// Whether every watch has ended.
+    /// Whether every watch has ended, and every registration that was given up is removed.
     pub(crate) fn all_ended(&self) -> bool {
-        self.open == 0
+        self.open == 0 && self.orphans.is_empty()
     }
 
     /// Watches that have not ended.
@@ -182,13 +182,15 @@ impl Watches {
         self.watches.iter().filter(|(_, watch)| watch.state != State::Closed).map(|(key, _)| key).collect()
     }
 
-    /// Ends all watches at once; returns those that may be left at their OSDs.
+    /// Ends all watches at once; returns the registrations that may be left at their OSDs.
     pub(crate) fn abandon_all(&mut self, cx: &mut Context) -> Vec<LeftBehind> {
         let mut left = Vec::new();
         for key in self.open_keys() {
             left.extend(self.leave_behind(key, cx));
+            self.orphan_removals(key);
             self.end_unplaced(key, cx);
         }
+        left.extend(core::mem::take(&mut self.orphans).into_values());
         left
     }
 

@@ -13,7 +13,7 @@
 //! | Moved | register | reconnect → Reconnecting | reconnect | — | — | — | — |
 //! | Disconnected | register anew | lose → Lost | lose → Lost | — | — | — | — |
 //! | LeaseOver | — | lose → Lost | lose → Lost | — | — | — | — |
-//! | Identity | register anew | lose → Lost | lose → Lost | — | register anew → Registering | close → Closed | — |
+//! | Identity | register anew | lose → Lost | lose → Lost | — | register anew → Registering | leave behind → Closed | — |
 //! | Retry | — | — | — | register anew → Registering | — | — | — |
 //! | Unwatch | unwatch → Unwatching | unwatch → Unwatching | unwatch → Unwatching | unwatch → Unwatching | close → Closed | — | — |
 //! | Unwatched | — | — | — | — | — | close → Closed | — |
@@ -23,6 +23,7 @@
 //! * *register* repeats WATCH under the same cookie: the OSD keeps one registration of it.
 //! * *register anew* takes a new cookie and removes what may be left of the old one, so that nothing
 //!   said about the old registration can be mistaken for news of the new one.
+//! * *leave behind* says that the OSD may still have it, then closes: as another client nobody can remove it.
 //! * A loss is announced once: when the watch was live since the last announcement, or never was and
 //!   this is the first failure; a terminal one always. A mere move that RECONNECT heals is no loss.
 //! * Closing wins: from Unwatching nothing leads back.
@@ -90,6 +91,8 @@ pub(super) enum Action {
     Bar(LossCause),
     /// Tell the user, then close.
     End(LossCause),
+    /// Tell the user that the OSD may still have it, then close.
+    LeaveBehind,
     Close,
 }
 
@@ -151,7 +154,8 @@ fn barred(input: Input) -> Step {
 
 fn unwatching(input: Input) -> Step {
     match input {
-        Input::Unwatched | Input::Identity => Some((State::Closed, Action::Close)),
+        Input::Unwatched => Some((State::Closed, Action::Close)),
+        Input::Identity => Some((State::Closed, Action::LeaveBehind)),
         Input::Failed(cause) if cause.is_terminal() => Some((State::Closed, Action::Close)),
         _ => None,
     }
@@ -192,6 +196,7 @@ mod tests {
         let bar = to(Barred, A::Bar(BARRED));
         let end = to(Closed, A::End(GONE));
         let close = to(Closed, A::Close);
+        let leave = to(Closed, A::LeaveBehind);
         let unwatch = to(Unwatching, A::Unwatch);
         let register = to(Registering, A::Register);
         let anew = to(Registering, A::RegisterAnew);
@@ -211,7 +216,7 @@ mod tests {
             (Input::Moved, [register, reconnect, reconnect, stay, stay, stay, stay]),
             (Input::Disconnected, [anew, disconnected, disconnected, stay, stay, stay, stay]),
             (Input::LeaseOver, [stay, lease, lease, stay, stay, stay, stay]),
-            (Input::Identity, [anew, identity, identity, stay, anew, close, stay]),
+            (Input::Identity, [anew, identity, identity, stay, anew, leave, stay]),
             (Input::Retry, [stay, stay, stay, anew, stay, stay, stay]),
             (Input::Unwatch, [unwatch, unwatch, unwatch, unwatch, close, stay, stay]),
             (Input::Unwatched, [stay, stay, stay, stay, stay, close, stay]),
@@ -266,6 +271,7 @@ mod tests {
             A::Lose(_) => "lose",
             A::Bar(_) => "bar",
             A::End(_) => "end",
+            A::LeaveBehind => "leave behind",
             A::Close => "close",
         };
         if from == to { action.into() } else { format!("{action} → {to:?}") }

@@ -1,7 +1,7 @@
 //! Registrations that are given up: the OSD is asked to forget them, for so long and for so many; what it may
 //! keep is told.
 
-use crate::support::{Request, Sim, Who, lost, object, osd_addrs, secs};
+use crate::support::{Request, Sim, Who, lost, millis, object, osd_addrs, secs, watching};
 use linger_core::{Event, LeftBehind, LossCause, WatchEvent, WatchId, WatchOptions};
 use linger_wire::osdmap::osd_state;
 
@@ -15,6 +15,16 @@ fn impatient(sim: &mut Sim) -> WatchId {
 fn held(sim: &mut Sim, watch: WatchId) {
     assert_eq!(sim.error(watch), lost(LossCause::Held, None));
     assert!(matches!(sim.next(watch), Some(WatchEvent::Closed)));
+}
+
+/// A client whose only watch was given up, while its OSD has it and says nothing.
+fn given_up() -> Sim {
+    let mut sim = Sim::connected();
+    sim.hold = vec!["watch", "unwatch"];
+    let watch = impatient(&mut sim);
+    sim.run(secs(2));
+    held(&mut sim, watch);
+    sim
 }
 
 /// The watches that were left behind, if the client is closed.
@@ -101,4 +111,68 @@ fn a_pool_that_is_gone_ends_its_removals() {
     assert_eq!(sim.count("unwatch"), 0);
     sim.run(secs(130));
     assert!(!sim.has_session(Who::Osd(0)) && !sim.has_session(Who::Osd(1)) && !sim.has_session(Who::Osd(2)));
+}
+
+#[test]
+fn closing_waits_until_what_was_given_up_is_removed() {
+    let mut sim = given_up();
+    sim.client.close(sim.now, secs(5));
+    sim.run(secs(3));
+    assert_eq!(told_closed(&sim), None);
+    sim.answer("unwatch", 0);
+    assert_eq!(told_closed(&sim), Some(&[][..]));
+}
+
+#[test]
+fn closing_says_what_was_given_up_and_not_removed() {
+    let mut sim = given_up();
+    sim.client.close(sim.now, secs(5));
+    sim.run(secs(6));
+    let Some([left]) = told_closed(&sim) else { panic!("{:?}", sim.events) };
+    assert_eq!((left.cookie, left.gone_within, &left.object.name), (1, secs(30), &object("obj").name));
+}
+
+#[test]
+fn closing_says_what_a_watch_replaced() {
+    let (mut sim, _) = watching();
+    sim.hold = vec!["watch", "unwatch"];
+    sim.disconnect(sim.primary(&object("obj")), 1);
+    sim.run(secs(1));
+    sim.client.close(sim.now, secs(5));
+    sim.run(secs(6));
+    let cookies = told_closed(&sim).map(|left| left.iter().map(|left| left.cookie).collect::<Vec<_>>());
+    assert_eq!(cookies, Some(vec![2, 1]));
+}
+
+#[test]
+fn another_identity_leaves_behind_what_the_old_one_did_not_remove() {
+    let (mut sim, watch) = watching();
+    sim.hold = vec!["unwatch"];
+    sim.client.unwatch(sim.now, watch).unwrap();
+    sim.run(secs(1));
+    sim.quiet();
+    sim.global_id = 5000;
+    sim.client.renew_identity(sim.now).unwrap();
+    sim.settle();
+    let Some(WatchEvent::LeftBehind(left)) = sim.next(watch) else { panic!("{:?}", sim.news) };
+    assert_eq!((left.cookie, left.gone_within, left.object.name), (1, secs(30), "obj".into()));
+    sim.closed(watch);
+}
+
+#[test]
+fn nothing_is_left_behind_of_what_was_never_sent() {
+    let mut sim = Sim::connected();
+    let osd = Who::Osd(sim.primary(&object("obj")));
+    sim.down.insert(osd);
+    let opts = || WatchOptions { register_within: None, ..WatchOptions::default() };
+    for renew in [true, false] {
+        let watch = sim.client.watch(sim.now, object("obj"), opts()).unwrap();
+        sim.run(secs(1));
+        sim.client.unwatch_within(sim.now, watch, millis(500)).unwrap();
+        if renew {
+            sim.client.renew_identity(sim.now).unwrap();
+        }
+        sim.run(secs(1));
+        sim.closed(watch);
+    }
 }
