@@ -13,6 +13,7 @@ use crate::session::op::{Owner, Replied};
 use crate::timers::TimerKey;
 use crate::totals::Why;
 use crate::watch::Answer;
+use alloc::collections::BTreeSet;
 use core::net::SocketAddr;
 use linger_wire::errno;
 use linger_wire::msg::{Msg, NotifyOpcode, OpReply, WatchNotify};
@@ -148,7 +149,7 @@ impl Client {
                     Replied::Done { op, reply } => {
                         self.on_reply(op.owner, tid, op.sent.unwrap_or(self.cx.now), &reply);
                     }
-                    Replied::Again { owner, tid: new } => self.on_again(owner, tid, new),
+                    Replied::Again { owner, tid: new, osd } => self.on_again(owner, tid, new, osd),
                     Replied::Stray => {}
                 }
             }
@@ -172,11 +173,11 @@ impl Client {
         });
     }
 
-    fn on_again(&mut self, owner: Owner, old: u64, new: u64) {
+    fn on_again(&mut self, owner: Owner, old: u64, new: u64, osd: i32) {
         match owner {
             Owner::Call(key) => self.calls.on_again(key, new),
-            Owner::Notify(key) => self.notifies.on_again(key, new),
-            Owner::Watch(key, role) => self.watches.on_again(key, role, new, old),
+            Owner::Notify(key) => self.notifies.on_again(key, new, osd),
+            Owner::Watch(key, role) => self.watches.on_again(key, role, old, new, osd),
             Owner::Ack { watch, notify_id } => self.watches.on_ack_again(watch, notify_id, new),
             Owner::Removal(key) => self.watches.on_removal_again(key, old, new),
         }
@@ -197,7 +198,9 @@ impl Client {
             self.mon.on_fault(conn, fault, &mut self.cx);
             return self.on_news();
         }
-        let Some((osd, was_up)) = self.sessions.on_fault(conn, &mut self.cx) else { return };
+        let osd = self.sessions.osd_of(conn).filter(|osd| self.sessions.is_up(*osd));
+        let lingers = osd.map(|osd| self.lingers_of(osd)).unwrap_or_default();
+        let Some(osd) = self.sessions.on_fault(conn, &mut self.cx) else { return };
         let tickets = matches!(&fault, ConnFault::Auth(error) if error.may_be_the_ticket());
         let news = tickets && self.mon.invalidate_tickets(&mut self.cx);
         let refused = match &fault {
@@ -210,16 +213,20 @@ impl Client {
         {
             self.on_denied(errno);
         }
-        if was_up {
-            self.resend(osd);
-        }
+        self.resend(lingers);
         // The OSD may be elsewhere by now.
         self.want_newer();
     }
 
+    /// What is to be sent anew when an OSD's session ends: look before it does.
+    pub(super) fn lingers_of(&self, osd: i32) -> BTreeSet<Member> {
+        let mut members = self.sessions.lingers_of(osd);
+        members.extend(self.notifies.at(osd).map(Member::Notify));
+        members
+    }
+
     /// Sends the lingers of an OSD anew.
-    fn resend(&mut self, osd: i32) {
-        let members = self.sessions.targets.lingers_of(osd);
+    fn resend(&mut self, members: BTreeSet<Member>) {
         self.with_cluster(|watches, notifies, _, cl, cx| {
             for member in members {
                 match member {
@@ -252,7 +259,7 @@ impl Client {
     /// All sessions speak for an identity that is gone: they end, and every watch is lost.
     pub(super) fn on_identity_changed(&mut self) {
         for osd in self.sessions.osds() {
-            let lingers = self.sessions.targets.lingers_of(osd);
+            let lingers = self.lingers_of(osd);
             if let Some(map) = self.holder.get() {
                 self.sessions.replace(osd, map, &mut self.cx);
             }

@@ -91,7 +91,7 @@ impl Client {
         let Some(map) = self.holder.get() else { return };
         self.sessions.release_held();
         for osd in self.sessions.outdated(map) {
-            for linger in self.sessions.targets.lingers_of(osd) {
+            for linger in self.lingers_of(osd) {
                 moves.moved.entry(linger).or_insert(Why::Reset);
             }
             self.sessions.replace(osd, map, &mut self.cx);

@@ -163,10 +163,16 @@ impl Notifies {
         }
     }
 
-    pub(crate) fn on_again(&mut self, key: NotifyKey, tid: u64) {
+    /// The request goes under another tid, and by a redirect to another OSD.
+    pub(crate) fn on_again(&mut self, key: NotifyKey, tid: u64, osd: i32) {
         if let Some(pending) = self.pending.get_mut(key) {
-            pending.tid = Some(tid);
+            (pending.tid, pending.osd) = (Some(tid), osd);
         }
+    }
+
+    /// The notifies whose attempt under way went to an OSD.
+    pub(crate) fn at(&self, osd: i32) -> impl Iterator<Item = NotifyKey> {
+        self.pending.iter().filter(move |(_, pending)| pending.osd == osd).map(|(key, _)| key)
     }
 
     /// An OSD says that the notify of a cookie is over.

@@ -235,16 +235,15 @@ impl Sessions {
 
     /// A connection is gone. Requests that were sent are queued again or, of lingers, dropped.
     ///
-    /// Returns the OSD, and whether its session was up: then its lingers must be sent anew.
-    pub(crate) fn on_fault(&mut self, conn: ConnKey, cx: &mut Context) -> Option<(i32, bool)> {
+    /// Returns the OSD. If its session was up its lingers must be sent anew.
+    pub(crate) fn on_fault(&mut self, conn: ConnKey, cx: &mut Context) -> Option<i32> {
         let osd = self.by_conn.remove(&conn)?;
         let session = self.sessions.get_mut(&osd)?;
-        let was_up = session.is_up();
         let at = session.failed(cx.now, &cx.config.timing, &mut cx.rng);
         session.link = Link::Waiting;
         cx.timers.set(TimerKey::Redial(osd), &mut session.timer, Some(at));
         self.requeue_sent(osd);
-        Some((osd, was_up))
+        Some(osd)
     }
 
     fn requeue_sent(&mut self, osd: i32) {
@@ -375,6 +374,10 @@ impl Sessions {
             BackoffOp::AckBlock => return Err(ConnFault::Unexpected("backoff ack")),
         }
         Ok(())
+    }
+
+    pub(crate) fn is_up(&self, osd: i32) -> bool {
+        self.sessions.get(&osd).is_some_and(Session::is_up)
     }
 
     /// Whether a request was encoded.

@@ -4,6 +4,7 @@ use crate::Timestamp;
 use crate::ids::{CallKey, NotifyKey, WatchKey};
 use crate::object::Object;
 use crate::placement::{Overlay, Target};
+use crate::session::Member;
 use alloc::sync::Arc;
 use linger_wire::msg::{Op as Action, OpFlags, OpReply, OpRequestRef};
 use linger_wire::{Features, HObject, SNAP_HEAD, UTime};
@@ -50,6 +51,15 @@ impl Owner {
     /// All its attempts go over one connection, whose replies come in order.
     pub(crate) fn binds(self) -> bool {
         matches!(self, Self::Watch(_, WatchRole::Register | WatchRole::Reconnect))
+    }
+
+    /// The linger whose request this is.
+    pub(super) fn linger(self) -> Option<Member> {
+        match self {
+            Self::Notify(key) => Some(Member::Notify(key)),
+            Self::Watch(key, _) if self.is_linger() => Some(Member::Watch(key)),
+            _ => None,
+        }
     }
 
     /// Lower is encoded first: what keeps watches alive goes before users' calls.
@@ -145,8 +155,8 @@ impl Op {
 pub(crate) enum Replied {
     /// It ends a request.
     Done { op: Op, reply: OpReply },
-    /// The OSD wants the request again; it goes under a new tid.
-    Again { owner: Owner, tid: u64 },
+    /// The OSD wants the request again; it goes under a new tid, and by a redirect to another OSD.
+    Again { owner: Owner, tid: u64, osd: i32 },
     /// It answers nothing that is in flight.
     Stray,
 }

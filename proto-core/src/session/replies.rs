@@ -65,7 +65,16 @@ impl Sessions {
         if let Ok(target) = locate(map, &op.object.locator, &op.object.name, op.overlay()) {
             op.target = target;
         }
-        Replied::Again { owner, tid: self.submit(op, map) }
+        let osd = op.target.osd;
+        Replied::Again { owner, tid: self.submit(op, map), osd }
+    }
+
+    /// The watches and notifies that have to start over when an OSD's session ends: those whose primary it is,
+    /// and those that another one redirected there.
+    pub(crate) fn lingers_of(&self, osd: i32) -> BTreeSet<Member> {
+        let tids = self.sessions.get(&osd).into_iter().flat_map(|session| &session.tids);
+        let redirected = tids.filter_map(|tid| self.ops.get(tid)?.owner.linger());
+        self.targets.lingers_of(osd).into_iter().chain(redirected).collect()
     }
 
     /// Sends a request to where a new map has its object; false if its pool is gone.

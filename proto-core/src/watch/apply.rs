@@ -1,7 +1,7 @@
 //! What the actions of the state machine do.
 
 use super::state::{Action, Input, State, step};
-use super::{Cluster, Reregister, Watches};
+use super::{Cluster, Reregister, Watch, Watches};
 use crate::context::Context;
 use crate::error::{LossCause, WatchError};
 use crate::ids::WatchKey;
@@ -90,7 +90,8 @@ impl Watches {
         self.totals.went_live = self.totals.went_live.saturating_add(1);
         self.totals.deaf_for = self.totals.deaf_for.saturating_add(deaf_for);
         watch.next_ping = watch.next_ping_after(cx.now, &mut cx.rng);
-        let (osd, pg) = watch.target.map_or((-1, PgId::default()), |target| (target.osd, target.pg.pg));
+        let osd = watch.osd().unwrap_or(-1);
+        let pg = watch.target.map_or(PgId::default(), |target| target.pg.pg);
         let live = Live {
             generation,
             may_have_missed: core::mem::replace(&mut watch.is_new, false),
@@ -243,12 +244,11 @@ impl Watches {
 
     /// An OSD sent DISCONNECT for a cookie.
     ///
-    /// Only the primary's word counts: what an earlier one says of its own end of the watch is not
-    /// news of the registration, and if it is, the primary refuses RECONNECT.
+    /// Only the word of the primary counts, or of whom it redirects to: what an earlier one says of its own end
+    /// of the watch is not news of the registration, and if it is, the primary refuses RECONNECT.
     pub(crate) fn on_disconnect(&mut self, osd: i32, cookie: u64, cl: &mut Cluster<'_>, cx: &mut Context) {
         let Some(key) = self.by_cookie.get(&cookie).copied() else { return };
-        let target = self.watches.get(key).and_then(|watch| watch.target);
-        if target.is_some_and(|target| target.osd == osd) {
+        if self.watches.get(key).and_then(Watch::osd) == Some(osd) {
             self.input(key, Input::Disconnected, cl, cx);
         }
     }

@@ -79,6 +79,8 @@ struct Watch {
     /// When to give up: a first registration, or waiting for an answer to UNWATCH.
     give_up_at: Option<Timestamp>,
     target: Option<Target>,
+    /// Another OSD that the target's sent WATCH or RECONNECT on to.
+    redirected: Option<i32>,
     timer: Slot,
     queue: Queue,
     unanswered: Unanswered,
@@ -100,6 +102,11 @@ impl Watch {
         let interval = Duration::from_secs(5).min(self.lease() / 4);
         let spread = (u64::from(rng.next_u32()) * (interval.as_millis() as u64 / 4)) >> 32;
         now.saturating_add(interval - Duration::from_millis(spread))
+    }
+
+    /// The OSD that has the watch or is asked for it, -1 without a primary.
+    fn osd(&self) -> Option<i32> {
+        self.redirected.or_else(|| Some(self.target?.osd))
     }
 
     fn deadline(&self) -> Option<Timestamp> {
@@ -225,6 +232,7 @@ impl Watches {
             retry_at: None,
             give_up_at,
             target: None,
+            redirected: None,
             timer: Slot::default(),
             queue: Queue::default(),
             unanswered: Unanswered::default(),
@@ -263,6 +271,7 @@ impl Watches {
         };
         let Some(object) = watch.object.clone() else { return true };
         let before = watch.target.map(|target| target.osd);
+        watch.redirected = None;
         watch.target = cl.sessions.targets.place(Member::Watch(key), &object, Overlay::Write, cl.map);
         let placed = watch.target.is_some();
         let same_conn = why != Why::Reset && before == watch.target.map(|target| target.osd);

@@ -60,6 +60,7 @@ impl Watches {
         if target.osd < 0 && role != WatchRole::Unwatch {
             return;
         }
+        watch.redirected = None;
         let action = watch_action(op, watch.cookie, watch.register_gen, watch.timeout_secs);
         let tid = cl.sessions.submit(Op::new(Owner::Watch(key, role), object, action, target), cl.map);
         watch.tid = Some(tid);
@@ -83,16 +84,19 @@ impl Watches {
         }
     }
 
-    /// A request goes under another tid.
-    pub(crate) fn on_again(&mut self, key: WatchKey, role: WatchRole, tid: u64, old: u64) {
+    /// A request goes under another tid, and by a redirect to another OSD.
+    pub(crate) fn on_again(&mut self, key: WatchKey, role: WatchRole, old: u64, new: u64, osd: i32) {
         let Some(watch) = self.watches.get_mut(key) else { return };
         match role {
             WatchRole::Ping if watch.state == State::Live => {
                 watch.pings.remove(&old);
-                watch.pings.insert(tid);
+                watch.pings.insert(new);
             }
             WatchRole::Ping => {}
-            _ if watch.tid == Some(old) => (watch.tid, watch.asked) = (Some(tid), true),
+            _ if watch.tid == Some(old) => {
+                (watch.tid, watch.asked) = (Some(new), true);
+                watch.redirected = Some(osd);
+            }
             _ => {}
         }
     }

@@ -44,7 +44,7 @@ impl Watch {
             deaf_for: (!is_live).then(|| now.saturating_since(deaf_since)),
             cookie: self.cookie,
             generation: self.lives.checked_sub(1),
-            osd: self.target.map(|target| target.osd).filter(|osd| *osd >= 0),
+            osd: self.osd().filter(|osd| *osd >= 0),
             queued: self.queue.len(),
         }
     }

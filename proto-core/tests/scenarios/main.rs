@@ -9,6 +9,7 @@ mod maps;
 mod mon;
 mod noise;
 mod notify;
+mod redirects;
 mod removals;
 mod session;
 mod support;
