@@ -38,7 +38,10 @@ impl Engine {
             self.last_flush += 1;
             match self.client.flush(self.now, id, self.last_flush) {
                 Ok(()) => _ = self.flushes.insert((id, self.last_flush), mark.clone()),
-                // What has ended has nothing left to take.
+                // What has ended goes on to its last event, with which its marks end.
+                Err(CommandError::Unknown) if self.watches.contains_key(&id) => {
+                    self.flushes.insert((id, self.last_flush), mark.clone());
+                }
                 Err(CommandError::Unknown) => {}
                 Err(error) => return ticket.finish(Err(Failure::Command(error))),
             }

@@ -87,8 +87,8 @@ impl Client {
     /// those were.
     ///
     /// # Errors
-    /// [`CommandError::Unknown`] if the watch has ended and its last event was taken,
-    /// [`CommandError::Busy`] if 256 such marks wait already.
+    /// [`CommandError::Unknown`] if the watch has ended: no mark comes after [`WatchEvent::Closed`], which may
+    /// wait to be taken. [`CommandError::Busy`] if 256 such marks wait already.
     pub fn flush(&mut self, now: Timestamp, id: WatchId, token: u64) -> Result<(), CommandError> {
         self.at(now);
         match self.watches.flush(id.key(), token, self.cx.now) {

@@ -313,10 +313,11 @@ impl Watches {
         self.held_bytes = bytes;
     }
 
-    /// Puts a mark behind everything that waits to be taken; `None` if the watch is gone, false if too
-    /// many marks wait.
+    /// Puts a mark behind everything that waits to be taken; `None` if the watch has ended, for nothing comes
+    /// after its end, false if too many marks wait.
     pub(crate) fn flush(&mut self, key: WatchKey, token: u64, now: Timestamp) -> Option<bool> {
-        let marked = self.watches.get_mut(key)?.queue.mark(now, token);
+        let watch = self.watches.get_mut(key).filter(|watch| watch.state != State::Closed)?;
+        let marked = watch.queue.mark(now, token);
         self.readable.insert(key);
         Some(marked)
     }

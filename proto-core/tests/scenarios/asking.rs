@@ -92,6 +92,22 @@ fn a_flush_ends_when_all_before_it_is_taken() {
     assert_eq!(sim.client.flush(sim.now, watch, 1), Err(CommandError::Unknown));
 }
 
+/// Nothing comes after `Closed`, so nothing is promised to.
+#[test]
+fn an_ended_watch_is_not_flushed_though_its_events_wait() {
+    let (mut sim, watch) = watching();
+    sim.lazy = true;
+    sim.client.flush(sim.now, watch, 1).unwrap();
+    sim.client.unwatch(sim.now, watch).unwrap();
+    sim.client.flush(sim.now, watch, 2).unwrap();
+    sim.settle();
+    assert_eq!(sim.client.flush(sim.now, watch, 3), Err(CommandError::Unknown));
+    for token in [1, 2] {
+        assert!(matches!(sim.client.next(watch), Some(WatchEvent::Flushed { token: t }) if t == token));
+    }
+    assert!(matches!(sim.client.next(watch), Some(WatchEvent::Closed)));
+}
+
 #[test]
 fn totals_add_up() {
     let (mut sim, watch) = watching();
