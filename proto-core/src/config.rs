@@ -166,9 +166,11 @@ impl Default for Timing {
 /// Bounds on what a client keeps. No peer can make it keep more.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Watches at a time (2^20): beyond it a command is refused.
+    /// Watches at a time (2^20), those included that are ending or whose last events are not taken yet: beyond
+    /// it a command is refused.
     pub watches: usize,
-    /// Calls, notifies and unwatches in flight (1024): beyond it a command is refused as busy.
+    /// Calls and notifies in flight (1024): beyond it a command is refused as busy. Unwatches never are, for
+    /// closing always wins; no more of them can be under way than there are `watches`.
     pub ops_in_flight: usize,
     /// Bytes of encoded frames that wait for one socket (256 KiB) before no more are encoded.
     pub outbox_bytes: usize,
