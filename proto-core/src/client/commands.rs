@@ -248,13 +248,14 @@ impl Client {
 
     /// Ends everything: watches are unwatched in parallel, notifies and calls fail as closed.
     ///
-    /// [`Event::Closed`](crate::Event::Closed) follows when all is confirmed, or after `within`.
+    /// [`Event::Closed`](crate::Event::Closed) follows when all is confirmed, or after `within`, or when the
+    /// monitors gave the client another number, by which it can end nothing.
     pub fn close(&mut self, now: Timestamp, within: Duration) {
         self.at(now);
         if self.closing.is_some() {
             return;
         }
-        let mut closing = Closing { ends: Slot::default(), done: false };
+        let mut closing = Closing { ends: Slot::default(), renamed: false, done: false };
         let at = self.cx.now.saturating_add(within);
         self.cx.timers.set(TimerKey::Close, &mut closing.ends, Some(at));
         self.closing = Some(closing);

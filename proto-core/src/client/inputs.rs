@@ -256,8 +256,13 @@ impl Client {
         }
     }
 
-    /// All sessions speak for an identity that is gone: they end, and every watch is lost.
+    /// All sessions speak for an identity that is gone: they end, and every watch is lost; a client that closes
+    /// is closed.
     pub(super) fn on_identity_changed(&mut self) {
+        if let Some(closing) = &mut self.closing {
+            closing.renamed = true;
+            return;
+        }
         for osd in self.sessions.osds() {
             let lingers = self.lingers_of(osd);
             if let Some(map) = self.holder.get() {

@@ -66,6 +66,8 @@ pub struct Client {
 /// On the way out.
 struct Closing {
     ends: Slot,
+    /// The client is another one by now: it can end nothing that it had.
+    renamed: bool,
     done: bool,
 }
 

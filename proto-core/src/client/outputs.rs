@@ -1,6 +1,6 @@
 //! What the adapter is to do.
 
-use super::Client;
+use super::{Client, Closing};
 use crate::conn::Outbox;
 use crate::error::ConnFault;
 use crate::ids::ConnId;
@@ -60,7 +60,8 @@ impl Client {
             self.owes_ready = false;
             self.cx.event(Event::CommandsReady);
         }
-        if self.closing.as_ref().is_some_and(|closing| !closing.done) && self.watches.all_ended() {
+        let over = |closing: &Closing| !closing.done && (closing.renamed || self.watches.all_ended());
+        if self.closing.as_ref().is_some_and(over) {
             self.finish_closing();
         }
     }

@@ -176,3 +176,20 @@ fn nothing_is_left_behind_of_what_was_never_sent() {
         sim.closed(watch);
     }
 }
+
+#[test]
+fn a_client_that_closes_as_another_one_leaves_all_behind() {
+    let (mut sim, watch) = watching();
+    sim.hold = vec!["unwatch"];
+    sim.client.close(sim.now, secs(60));
+    sim.run(secs(1));
+    assert_eq!(told_closed(&sim), None);
+    sim.global_id = 5000;
+    sim.reset(Who::Mon(0));
+    sim.run(secs(10));
+    let cookies = told_closed(&sim).map(|left| left.iter().map(|left| left.cookie).collect::<Vec<_>>());
+    assert_eq!(cookies, Some(vec![1]));
+    assert!(matches!(sim.events.back(), Some(Event::Closed { .. })), "{:?}", sim.events);
+    assert!(matches!(sim.next(watch), Some(WatchEvent::LeftBehind(_))));
+    sim.closed(watch);
+}
