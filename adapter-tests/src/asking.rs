@@ -82,6 +82,31 @@ pub async fn a_flush_ends_when_all_events_are_taken<A: Adapter>(on: A) -> Result
     Ok(())
 }
 
+pub async fn a_flush_of_a_watch_that_has_ended_waits_for_its_events<A: Adapter>(on: A) -> Result<()> {
+    let (_cluster, pool) = connect(&on).await?;
+    let name = name("flush-ended");
+    pool.create(name.as_str(), false).await?;
+    let mut watch = pool.watch(name.as_str(), WatchOptions::default()).await?;
+    soon(watch.live()).await??;
+    // More than a mailbox holds, so that the end waits behind it.
+    for number in 0..20u8 {
+        drop(pool.notify(name.as_str(), vec![number], SECOND).await?);
+    }
+    while watch.status().await?.is_some_and(|status| status.queued < 21) {
+        sleep(SECOND / 20).await;
+    }
+    watch.end();
+    while watch.status().await?.is_some() {
+        sleep(SECOND / 20).await;
+    }
+    let flushed = spawn(watch.flush());
+    sleep(SECOND / 5).await;
+    assert!(!flushed.is_finished());
+    while soon(watch.next()).await?.is_some() {}
+    soon(flushed).await??;
+    Ok(())
+}
+
 pub async fn a_blocklisted_client_comes_back_as_another_one<A: Adapter>(on: A) -> Result<()> {
     let (cluster, pool) = connect(&on).await?;
     let name = name("blocklist");

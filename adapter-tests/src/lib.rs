@@ -69,6 +69,7 @@ macro_rules! conformance {
             asking:
                 how_a_watch_stands_and_what_was_counted,
                 a_flush_ends_when_all_events_are_taken,
+                a_flush_of_a_watch_that_has_ended_waits_for_its_events,
                 a_blocklisted_client_comes_back_as_another_one;
             objects: objects_are_those_that_ceph_sees;
             many:
