@@ -47,7 +47,7 @@ fn run(closing: bool) -> Result<()> {
         executor.run(|spawner| match linger_embassy::new(Host, Host, config, unix_now, seed) {
             Ok((cluster, runner)) => {
                 let task = test(mini, cluster, runner, closing, done);
-                spawner.spawn(task.expect("spawned once"));
+                spawner.spawn(task.expect("one for each test"));
             }
             Err(error) => _ = done.send(Err(error.into())),
         });
@@ -55,7 +55,8 @@ fn run(closing: bool) -> Result<()> {
     result.recv_timeout(2 * PATIENCE).context("it does not end")?
 }
 
-#[embassy_executor::task]
+/// One for each test of this process.
+#[embassy_executor::task(pool_size = 2)]
 async fn test(
     mini: MiniCluster,
     cluster: Cluster,
