@@ -39,7 +39,8 @@ pub struct Config {
     /// The cluster's id where it is known; another one is refused.
     pub fsid: Option<Fsid>,
     /// Follow the OSD map by subscription (default), or ask for maps only when one is needed:
-    /// fewer messages for very many idle clients, later news of a moved object.
+    /// fewer messages for very many idle clients, later news of a moved object: when an OSD says so or does not
+    /// answer.
     pub follow_map: bool,
     /// Spans of time.
     pub timing: Timing,
@@ -95,6 +96,7 @@ impl Config {
             ("keepalive_timeout", timing.keepalive_timeout.is_zero()),
             ("redial_min", timing.redial_min.is_zero()),
             ("redial_max", timing.redial_max.is_zero()),
+            ("unanswered", timing.unanswered.is_zero()),
             ("reregister_min", timing.reregister_min.is_zero()),
             ("reregister_max", timing.reregister_max.is_zero()),
             ("idle", timing.idle.is_zero()),
@@ -133,6 +135,9 @@ pub struct Timing {
     pub redial_min: Duration,
     /// Longest wait before an OSD is dialled again (`ms_max_backoff`, 15 s).
     pub redial_max: Duration,
+    /// A client that does not follow the map asks for a newer one if a request is unanswered for so long
+    /// (`objecter_timeout`, 10 s).
+    pub unanswered: Duration,
     /// First wait before a lost watch is registered again (0.1 s); doubles each time.
     pub reregister_min: Duration,
     /// Longest wait before a lost watch is registered again (10 s).
@@ -155,6 +160,7 @@ impl Default for Timing {
             keepalive_timeout: Duration::from_secs(15),
             redial_min: Duration::from_millis(200),
             redial_max: Duration::from_secs(15),
+            unanswered: Duration::from_secs(10),
             reregister_min: Duration::from_millis(100),
             reregister_max: Duration::from_secs(10),
             notify_grace: Duration::from_secs(5),

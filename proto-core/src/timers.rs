@@ -16,6 +16,8 @@ pub enum TimerKind {
     Redial,
     /// A watch: its next ping, the end of its lease, its next registration.
     Watch,
+    /// Whether OSDs left something unanswered that another one is to answer by now.
+    Overdue,
     /// A notify's deadline.
     Notify,
     /// A call's deadline.
@@ -30,6 +32,7 @@ pub(crate) enum TimerKey {
     Conn(ConnKey),
     Mon,
     Redial(i32),
+    Overdue,
     Watch(WatchKey),
     Notify(NotifyKey),
     Call(CallKey),
@@ -42,6 +45,7 @@ impl TimerKey {
             Self::Conn(_) => TimerKind::Connection,
             Self::Mon => TimerKind::Monitors,
             Self::Redial(_) => TimerKind::Redial,
+            Self::Overdue => TimerKind::Overdue,
             Self::Watch(_) => TimerKind::Watch,
             Self::Notify(_) => TimerKind::Notify,
             Self::Call(_) => TimerKind::Call,
@@ -53,6 +57,13 @@ impl TimerKey {
 /// A deadline that its owner keeps, in step with the queue.
 #[derive(Debug, Default)]
 pub(crate) struct Slot(Option<Timestamp>);
+
+impl Slot {
+    /// Whether there is one.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.is_some()
+    }
+}
 
 /// The queue. Each owner has at most one entry.
 #[derive(Debug, Default)]

@@ -99,6 +99,7 @@ impl Client {
             }
             TimerKey::Mon => self.mon.on_timer(&mut self.cx),
             TimerKey::Redial(osd) => self.sessions.on_timer(osd, self.mon.tickets(), &mut self.cx),
+            TimerKey::Overdue => self.on_overdue(),
             TimerKey::Watch(watch) => {
                 let placed = self.with_cluster(|watches, _, _, cl, cx| watches.on_timer(watch, Some(cl), cx));
                 if placed.is_none() {

@@ -4,6 +4,7 @@ mod commands;
 mod inputs;
 mod maps;
 mod outputs;
+mod overdue;
 mod unplaced;
 
 use crate::call::Calls;
@@ -46,6 +47,7 @@ pub struct Client {
     holder: MapHolder,
     /// The newest epoch that the monitors said there is.
     newest: u64,
+    overdue: Slot,
     watches: Watches,
     notifies: Notifies,
     calls: Calls,
@@ -93,6 +95,7 @@ impl Client {
             mon: MonClient::new(&config),
             holder: MapHolder::new(&config.limits),
             newest: 0,
+            overdue: Slot::default(),
             cx: Context { now, unix_now, config, rng, pool, timers: Timers::default(), out: VecDeque::new() },
             sessions: Sessions::new(),
             watches: Watches::new(),

@@ -56,6 +56,7 @@ impl Client {
             self.sessions.work(map, self.mon.tickets(), &mut self.cx);
         }
         self.want_maps();
+        self.await_answers();
         if self.owes_ready && self.in_flight() < self.cx.config.limits.ops_in_flight {
             self.owes_ready = false;
             self.cx.event(Event::CommandsReady);

@@ -335,6 +335,11 @@ impl Sessions {
         self.paused || self.targets.is_used(-1)
     }
 
+    /// When the request was sent, of those under way, that waits longest for its answer.
+    pub(crate) fn first_sent(&self) -> Option<crate::Timestamp> {
+        self.ops.values().filter_map(|op| op.sent).min()
+    }
+
     /// A backoff begins or ends.
     pub(crate) fn on_backoff(
         &mut self,

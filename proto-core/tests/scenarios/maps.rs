@@ -323,6 +323,31 @@ fn without_a_subscription_what_a_full_pool_holds_goes_on_when_there_is_room() {
 }
 
 #[test]
+fn without_a_subscription_what_is_unanswered_may_be_another_osd_s_to_answer() {
+    let mut sim = not_following(|_| {});
+    sim.hold = vec!["write"];
+    let call = write(&mut sim, "rbd");
+    sim.run(secs(9));
+    assert_eq!(asked(&mut sim), [0; 0]);
+    sim.run(secs(120));
+    assert_eq!(asked(&mut sim), [11], "once, for the monitor remembers");
+    sim.update(|_| {});
+    sim.run(secs(20));
+    assert_eq!(asked(&mut sim), [12], "it is unanswered still");
+    // Its group moves on.
+    let pg = sim.held.front().expect("a request").op.pgid.pg;
+    let primary = sim.held.front().map(|held| held.osd).expect("a request");
+    sim.hold.clear();
+    sim.update(|inc| _ = inc.new_pg_temp.insert(pg, vec![(primary + 1) % 3]));
+    sim.run(secs(1));
+    assert!(is_done(&sim, call));
+    let next = write(&mut sim, "rbd");
+    sim.run(secs(60));
+    assert!(is_done(&sim, next));
+    assert_eq!(asked(&mut sim), [0; 0], "what was answered is no reason");
+}
+
+#[test]
 fn without_a_subscription_what_has_no_primary_goes_on_when_there_is_one() {
     use linger_wire::osdmap::osd_state;
     let mut sim = not_following(|map| map.osd_state.fill(osd_state::EXISTS));
