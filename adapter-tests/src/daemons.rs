@@ -23,7 +23,8 @@ pub async fn with_all_daemons_dead_everything_ends_in_time<A: Adapter>(on: A) ->
     let options = WatchOptions { timeout: 4 * SECOND, ..WatchOptions::default() };
     let mut watch = pool.watch("o", options.clone()).await?;
     soon(watch.live()).await??;
-    let second = pool.watch("o", options.clone()).await?;
+    let mut second = pool.watch("o", options.clone()).await?;
+    soon(second.live()).await??;
     let accepted = pool.notify("o", "nobody answers", 2 * SECOND).await?;
     for daemon in [Daemon::Osd(0), Daemon::Osd(1), Daemon::Mon(0)] {
         ceph.kill(daemon)?;
@@ -60,7 +61,7 @@ pub async fn with_all_daemons_dead_everything_ends_in_time<A: Adapter>(on: A) ->
     let left = soon(second.unwatch_within(SECOND)).await??.context("nothing is left behind")?;
     assert_eq!(left.gone_within, 4 * SECOND);
     let left = soon(cluster.close(SECOND)).await??;
-    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(left.len(), 2, "both may be there still: {left:?}");
     assert!(start.elapsed() < PATIENCE);
     Ok(())
 }

@@ -160,7 +160,8 @@ pub enum Event {
     },
     /// Everything is closed; nothing more will come.
     Closed {
-        /// Watches whose end no OSD confirmed, and what such watches had registered before.
+        /// Registrations whose end no OSD confirmed: of watches that ended now, and such as were replaced or given up
+        /// before.
         left_behind: Vec<LeftBehind>,
     },
 }

@@ -206,13 +206,18 @@ impl Watches {
         }
     }
 
-    /// Says that the OSD of a watch that ends may still have it; `None` if it can not.
+    /// Says that the OSD of a watch that ends may still have it, be it by a registration that was replaced.
+    ///
+    /// Returns what nothing else stands for: a replaced registration has its removal.
     pub(super) fn leave_behind(&mut self, key: WatchKey, cx: &Context) -> Option<LeftBehind> {
-        let watch = self.watches.get(key).filter(|watch| watch.asked)?;
+        let watch = self.watches.get(key)?;
         let object = watch.object.as_ref()?.to_ref();
-        let left = LeftBehind { object, cookie: watch.cookie, gone_within: watch.lease() };
+        let asked = watch.asked;
+        let replaced = watch.removals.last_key_value().map(|(_, cookie)| *cookie);
+        let cookie = if asked { watch.cookie } else { replaced? };
+        let left = LeftBehind { object, cookie, gone_within: watch.lease() };
         self.tell(key, WatchEvent::LeftBehind(left.clone()), cx);
-        Some(left)
+        Some(left).filter(|_| asked)
     }
 
     /// The pool is not there, says the newest map.

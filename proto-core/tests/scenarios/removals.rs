@@ -144,6 +144,25 @@ fn closing_says_what_a_watch_replaced() {
     assert_eq!(cookies, Some(vec![2, 1]));
 }
 
+/// What comes after the loss was never sent: what may be left is what was there before.
+#[test]
+fn a_lost_watch_leaves_behind_what_it_had() {
+    let (mut sim, watch) = watching();
+    let osd = Who::Osd(sim.primary(&object("obj")));
+    sim.down.insert(osd);
+    sim.reset(osd);
+    sim.run(secs(60));
+    assert_eq!(sim.error(watch), lost(LossCause::Lease, None));
+    sim.client.unwatch_within(sim.now, watch, secs(1)).unwrap();
+    sim.run(secs(2));
+    let Some(WatchEvent::LeftBehind(left)) = sim.next(watch) else { panic!("{:?}", sim.news) };
+    assert_eq!((left.cookie, left.gone_within), (1, secs(30)));
+    sim.closed(watch);
+    sim.client.close(sim.now, secs(1));
+    sim.run(secs(2));
+    assert_eq!(told_closed(&sim), Some(&[left][..]), "once, though it was told before");
+}
+
 #[test]
 fn another_identity_leaves_behind_what_the_old_one_did_not_remove() {
     let (mut sim, watch) = watching();
