@@ -1,25 +1,22 @@
 //! Every future of the adapter is dropped at each of its awaits, on a real cluster: nothing is lost, nothing leaks, and
 //! what is asked for after it is done.
 
-#[path = "../src/net.rs"]
-mod net;
+mod executor;
 
-use anyhow::{Context, Result, bail, ensure};
-use embassy_executor::{Executor, Spawner};
+use anyhow::{Result, bail, ensure};
+use embassy_executor::Spawner;
+use executor::Host;
 use futures_lite::future::or;
 use futures_util::future::try_join_all;
 use linger_adapter_tests::awaits::{AWAITS, IN_FLIGHT, PAUSES, at_every_await, polled};
-use linger_adapter_tests::support::{PATIENCE, POOL, builder, name, shared_pool, soon};
+use linger_adapter_tests::support::{POOL, builder, name, shared_pool, soon};
 use linger_adapter_tests::testbed::need_cluster;
 use linger_embassy::{
-    Call, CallOutput, Cluster, Config, NotifyOutcome, ObjectRef, Runner, UnixTime, Watch, WatchEvent,
-    WatchOptions,
+    Call, CallOutput, Cluster, Config, NotifyOutcome, ObjectRef, Runner, Watch, WatchEvent, WatchOptions,
 };
-use net::Host;
 use std::cell::RefCell;
-use std::sync::mpsc::{Sender, channel};
-use std::thread;
-use std::time::{Duration, SystemTime};
+use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -29,19 +26,7 @@ fn every_future_is_dropped_at_every_await() -> Result<()> {
     shared_pool()?;
     let mut config = Config::try_from(&builder().build()?)?;
     config.limits.ops_in_flight = IN_FLIGHT;
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed)?;
-    let unix_now = UnixTime(SystemTime::UNIX_EPOCH.elapsed()?);
-    let (done, result) = channel();
-    // Its executor never ends; the thread goes with the process.
-    thread::spawn(move || {
-        let executor = Box::leak(Box::new(Executor::new()));
-        executor.run(|spawner| match linger_embassy::new(Host, Host, config, unix_now, seed) {
-            Ok((cluster, runner)) => begin(spawner, cluster, runner, done),
-            Err(error) => _ = done.send(Err(error.into())),
-        });
-    });
-    result.recv_timeout(2 * PATIENCE).context("it does not end")?
+    executor::run(config, begin)
 }
 
 fn begin(spawner: Spawner, cluster: Cluster, runner: Runner<Host, Host>, done: Sender<Result<()>>) {

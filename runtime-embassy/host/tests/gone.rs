@@ -1,22 +1,19 @@
 //! The runner is dropped, on a cluster in memory: whoever waits is told so, and what is left behind.
 
-#[path = "../src/net.rs"]
-mod net;
+mod executor;
 
-use anyhow::{Context, Result, ensure};
-use embassy_executor::Executor;
+use anyhow::{Result, ensure};
+use executor::Host;
 use futures_lite::future::{or, poll_once};
-use linger_adapter_tests::support::{PATIENCE, soon};
+use linger_adapter_tests::support::soon;
 use linger_client::config::Settings;
 use linger_embassy::{
-    Call, Cluster, CommandError, Config, ObjectRef, OpError, Runner, UnixTime, WatchEvent, WatchOptions,
+    Call, Cluster, CommandError, Config, ObjectRef, OpError, Runner, WatchEvent, WatchOptions,
 };
 use linger_mini_cluster::MiniCluster;
-use net::Host;
 use std::pin::pin;
-use std::sync::mpsc::{Sender, channel};
-use std::thread;
-use std::time::{Duration, SystemTime};
+use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -37,22 +34,10 @@ fn run(closing: bool) -> Result<()> {
         Settings::builder().mon_host(format!("v2:{}", mini.mon())).key(mini.admin_key()).build()?;
     let mut config = Config::try_from(&settings)?;
     config.limits.ops_in_flight = 1;
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed)?;
-    let unix_now = UnixTime(SystemTime::UNIX_EPOCH.elapsed()?);
-    let (done, result) = channel();
-    // Its executor never ends; the thread goes with the process.
-    thread::spawn(move || {
-        let executor = Box::leak(Box::new(Executor::new()));
-        executor.run(|spawner| match linger_embassy::new(Host, Host, config, unix_now, seed) {
-            Ok((cluster, runner)) => {
-                let task = test(mini, cluster, runner, closing, done);
-                spawner.spawn(task.expect("one for each test"));
-            }
-            Err(error) => _ = done.send(Err(error.into())),
-        });
-    });
-    result.recv_timeout(2 * PATIENCE).context("it does not end")?
+    executor::run(config, move |spawner, cluster, runner, done| {
+        let task = test(mini, cluster, runner, closing, done);
+        spawner.spawn(task.expect("one for each test"));
+    })
 }
 
 /// One for each test of this process.
