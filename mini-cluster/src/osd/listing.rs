@@ -4,6 +4,7 @@
 
 use super::{Cx, Osd, backoff, failure};
 use crate::store::ObjectKey;
+use bytes::Buf;
 use linger_core::placement::actual_pg;
 use linger_wire::errno::{EINVAL, EOPNOTSUPP};
 use linger_wire::msg::{ListedObject, ObjectList, Op, OpReply, OpRequest};
@@ -43,8 +44,8 @@ impl Osd {
     /// Some objects of a group, in their order, and whether these are its last.
     fn list(&self, op: &Op, request: &OpRequest, cx: &Cx<'_>) -> Result<(ObjectList, bool), i32> {
         let Op::Other { code: PGNLS, args, data, .. } = op else { return Err(EOPNOTSUPP) };
-        let [_, _, _, _, _, _, _, _, count @ ..] = args;
-        let count = count.first_chunk().map_or(0, |count| u64::from_le_bytes(*count)).min(OBJECTS_MAX);
+        let mut args = &args[..];
+        let (_cookie, count) = (args.get_u64_le(), args.get_u64_le().min(OBJECTS_MAX));
         let pg = request.pgid.pg;
         let map = self.map(cx);
         let (Some(pool), Some((begin, end))) = (map.pool(pg.pool), backoff::range(&map, pg)) else {

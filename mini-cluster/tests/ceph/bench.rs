@@ -1,7 +1,7 @@
 //! A mini-cluster, and the tools of a release for it.
 
 use anyhow::{Context, Result, ensure};
-use linger_mini_cluster::{Auth, ConMode, MiniCluster};
+use linger_mini_cluster::{Auth, ConMode, KeyType, MiniCluster};
 use linger_testbed::{Release, Root};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -32,6 +32,12 @@ impl Bench {
         let cluster = MiniCluster::builder().auth(auth).modes(modes.to_vec()).start()?;
         let conf = cluster.write_conf(dir.path())?;
         Ok(Self { cluster, root, conf, dir })
+    }
+
+    /// With the newest keys that the release knows, in both modes.
+    pub fn newest(release: Release) -> Result<Self> {
+        let key = if release == Release::Tentacle { KeyType::Aes256k } else { KeyType::Aes };
+        Self::new(release, Auth::Cephx(key), BOTH)
     }
 
     pub fn command(&self, program: &str) -> Command {

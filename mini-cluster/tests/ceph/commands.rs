@@ -1,8 +1,7 @@
 //! `ceph`, with the commands that need no mgr.
 
-use super::bench::{BOTH, Bench};
+use super::bench::Bench;
 use anyhow::{Context, Result, bail, ensure};
-use linger_mini_cluster::{Auth, KeyType};
 use linger_testbed::{Release, need_ceph};
 use linger_tokio::ObjectRef;
 use serde_json::Value;
@@ -187,11 +186,11 @@ fn refusals(bench: &Bench, ceph: &mut Shell) -> Result<()> {
 #[test]
 fn pacific() -> Result<()> {
     need_ceph!(Ok(()));
-    tour(&Bench::new(Release::Pacific, Auth::Cephx(KeyType::Aes), BOTH)?)
+    tour(&Bench::newest(Release::Pacific)?)
 }
 
 #[test]
 fn tentacle() -> Result<()> {
     need_ceph!(Ok(()));
-    tour(&Bench::new(Release::Tentacle, Auth::Cephx(KeyType::Aes256k), BOTH)?)
+    tour(&Bench::newest(Release::Tentacle)?)
 }

@@ -1,8 +1,7 @@
 //! Pools that librados makes and removes, and what is in them.
 
-use super::bench::{BOTH, Bench};
+use super::bench::Bench;
 use anyhow::{Result, ensure};
-use linger_mini_cluster::{Auth, KeyType};
 use linger_testbed::{Release, need_ceph};
 
 /// python3-rados on a pool of its own: more objects than one answer holds, in namespaces and by keys.
@@ -81,11 +80,11 @@ fn tour(bench: &Bench) -> Result<()> {
 #[test]
 fn pacific() -> Result<()> {
     need_ceph!(Ok(()));
-    tour(&Bench::new(Release::Pacific, Auth::Cephx(KeyType::Aes), BOTH)?)
+    tour(&Bench::newest(Release::Pacific)?)
 }
 
 #[test]
 fn tentacle() -> Result<()> {
     need_ceph!(Ok(()));
-    tour(&Bench::new(Release::Tentacle, Auth::Cephx(KeyType::Aes256k), BOTH)?)
+    tour(&Bench::newest(Release::Tentacle)?)
 }

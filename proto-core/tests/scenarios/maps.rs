@@ -300,6 +300,18 @@ fn write(sim: &mut Sim, pool: &str) -> CallId {
     sim.client.call(sim.now, object, write, None).unwrap()
 }
 
+/// A write that waits for a newer map than one that changes nothing.
+fn waits(sim: &mut Sim) -> CallId {
+    sim.run(secs(60));
+    assert_eq!(asked(sim), [0; 0], "nothing waits");
+    let call = write(sim, "rbd");
+    sim.run(secs(60));
+    assert_eq!(asked(sim), [11]);
+    sim.update(|_| {});
+    assert_eq!(asked(sim), [12], "it waits still");
+    call
+}
+
 fn is_done(sim: &Sim, call: CallId) -> bool {
     sim.events.iter().any(|event| matches!(event, Event::CallDone { id, result: Ok(_) } if *id == call))
 }
@@ -308,13 +320,7 @@ fn is_done(sim: &Sim, call: CallId) -> bool {
 fn without_a_subscription_what_a_full_pool_holds_goes_on_when_there_is_room() {
     let full = linger_wire::osdmap::pool_flags::FULL;
     let mut sim = not_following(|map| map.pools.get_mut(&1).unwrap().flags |= full);
-    sim.run(secs(60));
-    assert_eq!(asked(&mut sim), [0; 0], "nothing waits");
-    let call = write(&mut sim, "rbd");
-    sim.run(secs(60));
-    assert_eq!(asked(&mut sim), [11]);
-    sim.update(|_| {});
-    assert_eq!(asked(&mut sim), [12], "it waits still");
+    let call = waits(&mut sim);
     let mut pool = sim.map.pools[&1].clone();
     pool.flags &= !full;
     sim.update(|inc| _ = inc.new_pools.insert(1, pool));
@@ -351,13 +357,7 @@ fn without_a_subscription_what_is_unanswered_may_be_another_osd_s_to_answer() {
 fn without_a_subscription_what_has_no_primary_goes_on_when_there_is_one() {
     use linger_wire::osdmap::osd_state;
     let mut sim = not_following(|map| map.osd_state.fill(osd_state::EXISTS));
-    sim.run(secs(60));
-    assert_eq!(asked(&mut sim), [0; 0], "nothing waits");
-    let call = write(&mut sim, "rbd");
-    sim.run(secs(60));
-    assert_eq!(asked(&mut sim), [11]);
-    sim.update(|_| {});
-    assert_eq!(asked(&mut sim), [12], "it waits still");
+    let call = waits(&mut sim);
     sim.update(|inc| (0..3).for_each(|osd| _ = inc.new_state.insert(osd, osd_state::UP)));
     assert!(is_done(&sim, call));
     assert_eq!(asked(&mut sim), [0; 0]);
